@@ -1,0 +1,1 @@
+"""Certified test-error bounds for neural networks, dense and pruned."""

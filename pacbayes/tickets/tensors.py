@@ -1,0 +1,43 @@
+"""Named tensors: digests, finiteness, and which of them are prunable."""
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pacbayes.errors import InputError
+
+Tensors = Mapping[str, Tensor]
+
+
+def tensor_digest(tensor: Tensor) -> str:
+    """Return the SHA-256 of dtype, shape and little-endian contiguous bytes of a tensor."""
+    plain = tensor.detach().cpu().contiguous()
+    header = f"{str(plain.dtype).removeprefix('torch.')} {tuple(plain.shape)}\n".encode()
+    return hashlib.sha256(header + plain.view(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+def digest(tensors: Tensors) -> str:
+    """Return the SHA-256 of a dict of tensors; the order of the names does not matter."""
+    state = hashlib.sha256(b"pacbayes/tensors/1\n")
+    for name in sorted(tensors):
+        state.update(f"{name} {tensor_digest(tensors[name])}\n".encode())
+    return state.hexdigest()
+
+
+def require_finite(tensors: Tensors, *, source: str) -> None:
+    """Refuse NaN and infinite entries, naming the first tensor and index.
+
+    Raises:
+        InputError: an entry is not finite.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            where = torch.nonzero(~torch.isfinite(tensor))[0].tolist()
+            raise InputError(f"{source}: {name}{where} is {tensor[tuple(where)].item()}")
+
+
+def is_prunable(tensor: Tensor) -> bool:
+    """Return whether a parameter is a weight array (two or more axes), not a bias or a gain."""
+    return tensor.ndim >= 2
