@@ -1,0 +1,61 @@
+"""The certificate: its document, its checker, and what is read from it. No torch."""
+
+from pacbayes.certificate.compare import Comparison, Row, compare, compare_certificates
+from pacbayes.certificate.conditions import (
+    TITLES,
+    Condition,
+    checked,
+    declared,
+    not_applicable,
+    violated,
+)
+from pacbayes.certificate.document import Certificate, Claim, read_certificate
+from pacbayes.certificate.estimate import Estimate
+from pacbayes.certificate.explain import render_certificate
+from pacbayes.certificate.facts import (
+    Choice,
+    DataFacts,
+    DrawFacts,
+    PosteriorFacts,
+    PriorFacts,
+    References,
+    Seen,
+    TensorFacts,
+    ToolFacts,
+)
+from pacbayes.certificate.issue import evaluation_root, issue
+from pacbayes.certificate.table import render
+from pacbayes.certificate.verify import Verification, read_verified, verify
+
+__all__ = [
+    "TITLES",
+    "Certificate",
+    "Choice",
+    "Claim",
+    "Comparison",
+    "Condition",
+    "DataFacts",
+    "DrawFacts",
+    "Estimate",
+    "PosteriorFacts",
+    "PriorFacts",
+    "References",
+    "Row",
+    "Seen",
+    "TensorFacts",
+    "ToolFacts",
+    "Verification",
+    "checked",
+    "compare",
+    "compare_certificates",
+    "declared",
+    "evaluation_root",
+    "issue",
+    "not_applicable",
+    "read_certificate",
+    "read_verified",
+    "render",
+    "render_certificate",
+    "verify",
+    "violated",
+]

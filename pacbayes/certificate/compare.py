@@ -1,0 +1,210 @@
+"""Comparing certificates: every row re-evaluated from its own evidence at its part of delta."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pacbayes.certificate.decimals import kl_total, plain
+from pacbayes.certificate.document import Certificate
+from pacbayes.certificate.pricing import Pricing
+from pacbayes.certificate.verify import read_verified
+from pacbayes.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One certificate in a comparison; risks are upper values at delta / (number of rows).
+
+    Attributes:
+        name: subject of the claim.
+        role: last part of the name.
+        prior: kind of the prior.
+        sparsity: fraction of removed weights.
+        n: examples that the claim rests on.
+        errors: wrong (example, draw) pairs.
+        trials: counted pairs.
+        draws_upper: upper value of the Gibbs risk on the certificate part.
+        kl_upper: nats of the divergence, in total.
+        kl_mask: the part of them spent on the mask.
+        kl_mean: the part spent on the means.
+        kl_scale: the part spent on the scales.
+        bound: certified upper value of the risk.
+        holdout: bound of the deterministic prior network, or ``None``.
+        zero_kl: bound of the prior as posterior, or ``None``.
+        mask_price: nats of the mask's code, paid or not, or ``None``.
+        test: (errors, trials) on a test set, or ``None``.
+        delta: failure probability of the file's own claim.
+        own_bound: the file's own claim.
+    """
+
+    name: str
+    role: str
+    prior: str
+    sparsity: float
+    n: int
+    errors: int
+    trials: int
+    draws_upper: str
+    kl_upper: str
+    kl_mask: str
+    kl_mean: str
+    kl_scale: str
+    bound: str
+    holdout: str | None
+    zero_kl: str | None
+    mask_price: str | None
+    test: tuple[int, int] | None
+    delta: str
+    own_bound: str
+
+    @property
+    def draws_risk(self) -> float:
+        """Counted Gibbs risk on the certificate part; an estimate, not a bound."""
+        return self.errors / self.trials
+
+    @property
+    def test_risk(self) -> float | None:
+        """Counted risk on the test set; an estimate, not a bound."""
+        return None if self.test is None else self.test[0] / self.test[1]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row with strings and integers only."""
+        test = None if self.test is None else {"errors": self.test[0], "trials": self.test[1]}
+        return {
+            "name": self.name,
+            "role": self.role,
+            "prior": self.prior,
+            "sparsity": f"{self.sparsity:.6f}",
+            "n": self.n,
+            "errors": self.errors,
+            "trials": self.trials,
+            "draws_upper": self.draws_upper,
+            "kl": {
+                "total": self.kl_upper,
+                "mask": self.kl_mask,
+                "mean": self.kl_mean,
+                "scale": self.kl_scale,
+            },
+            "bound": self.bound,
+            "holdout": self.holdout,
+            "zero_kl": self.zero_kl,
+            "mask_price": self.mask_price,
+            "test": test,
+            "delta_of_file": self.delta,
+            "bound_of_file": self.own_bound,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A table whose claims hold together.
+
+    Attributes:
+        rows: in the order given.
+    """
+
+    rows: tuple[Row, ...]
+
+    @property
+    def delta(self) -> Fraction:
+        """Failure probability of all rows together: the mean of the files' own."""
+        return sum((Fraction(row.delta) for row in self.rows), start=Fraction(0)) / len(self.rows)
+
+    @property
+    def header(self) -> str:
+        """How delta was divided, and what the numbers are about."""
+        count = len(self.rows)
+        text = "risk of the randomised (Gibbs) classifier, 0-1 loss, labels as given; "
+        if count == 1:
+            return text + f"certified at delta = {self.rows[0].delta}"
+        deltas = " or ".join(sorted({row.delta for row in self.rows}))
+        return text + (
+            f"each of {count} rows re-evaluated from its own evidence at delta/{count} "
+            f"(delta = {deltas}), so all rows hold together at that delta"
+        )
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What follows about the rows, compared with the first one; never about true risks."""
+        first, *others = self.rows
+        return tuple(_finding(row, first) for row in others)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table with strings and integers only."""
+        return {
+            "schema": "pacbayes/comparison/1",
+            "header": self.header,
+            "rows": [row.to_json() for row in self.rows],
+            "findings": list(self.findings),
+        }
+
+
+def compare(paths: Sequence[Path | str]) -> Comparison:
+    """Return the table of the certificates in some files; all must verify.
+
+    Raises:
+        UsageError: no file was given.
+        InputError: a file is unreadable or no certificate.
+        VerificationError: a certificate does not follow from its evidence.
+    """
+    return compare_certificates([read_verified(path) for path in paths])
+
+
+def compare_certificates(certificates: Iterable[Certificate]) -> Comparison:
+    """Return the table of verified certificates, each re-evaluated at its part of delta.
+
+    Raises:
+        UsageError: there is no certificate.
+    """
+    given = list(certificates)
+    if not given:
+        raise UsageError("compare needs at least one certificate")
+    return Comparison(rows=tuple(_row(certificate, len(given)) for certificate in given))
+
+
+def _row(certificate: Certificate, parts: int) -> Row:
+    document = certificate.document
+    pricing, counts = Pricing.of(certificate).divided_by(parts), document["mc"]
+    reference, tensors = document["reference"], document["posterior"]["tensors"]
+    holdout, zero, test = reference["holdout"], reference["zero_kl"], reference["test"]
+    draws_upper = pricing.draws_upper(counts["errors"], counts["trials"])
+    kl_upper = document["posterior"]["kl_upper"]
+    bound = pricing.theorem_upper(draws_upper, kl_upper)
+    items = {item: kl_total([t["kl"][item] for t in tensors]) for item in tensors[0]["kl"]}
+    zero_kl = None
+    if zero is not None:
+        zero_upper = pricing.draws_upper(zero["errors"], zero["trials"])
+        zero_kl = pricing.theorem_upper(zero_upper, "0")
+    return Row(
+        name=certificate.name,
+        role=certificate.role,
+        prior=document["prior"]["kind"],
+        sparsity=certificate.sparsity,
+        n=certificate.n,
+        errors=counts["errors"],
+        trials=counts["trials"],
+        draws_upper=certificate.document["mc"]["risk_upper"] if parts == 1 else draws_upper,
+        kl_upper=kl_upper,
+        kl_mask=items["mask"],
+        kl_mean=items["mean"],
+        kl_scale=items["scale"],
+        bound=certificate.risk_upper if parts == 1 else bound,
+        holdout=None if holdout is None else pricing.holdout_upper(holdout["errors"]),
+        zero_kl=zero_kl,
+        mask_price=None if reference["mask_price"] is None else reference["mask_price"]["nats"],
+        test=None if test is None else (test["errors"], test["trials"]),
+        delta=certificate.delta_total,
+        own_bound=certificate.risk_upper,
+    )
+
+
+def _finding(row: Row, first: Row) -> str:
+    """Return one careful sentence: a lower bound is not a lower error."""
+    gap = Decimal(row.bound) - Decimal(first.bound)
+    if gap == 0:
+        return f"{row.name}: certified bound equal to that of {first.name}"
+    side = "lower" if gap < 0 else "higher"
+    return f"{row.name}: certified bound {side} than that of {first.name} by {plain(abs(gap))}"

@@ -1,0 +1,154 @@
+"""The certificate as a document: typed access to a dict that has passed the strict reader."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pacbayes.certificate import checker
+from pacbayes.certificate.conditions import Condition
+from pacbayes.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a certificate claims.
+
+    Attributes:
+        risk_upper: upper value of the risk, a decimal string.
+        delta_total: failure probability, a decimal string.
+        statement: the claim as a sentence.
+    """
+
+    risk_upper: str
+    delta_total: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Certificate:
+    """A claim with its evidence; the document is the truth, the properties read from it.
+
+    Attributes:
+        document: the parsed JSON, in the form that the checker demands.
+    """
+
+    document: dict[str, Any]
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, source: str = "certificate") -> Self:
+        """Return the certificate in the bytes; its form is checked, its numbers are not.
+
+        Raises:
+            InputError: the bytes are not a certificate (names ``source`` and the field).
+        """
+        try:
+            return cls(document=checker.parse(data))
+        except checker.Rejected as error:
+            raise InputError(f"{source}: {error}") from error
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical bytes: sorted keys, two-space indent, final newline."""
+        return canonical(self.document)
+
+    def to_json(self) -> str:
+        """Return the canonical text."""
+        return self.to_bytes().decode()
+
+    @property
+    def name(self) -> str:
+        """Subject of the claim, for example ``lenet300/mnist/ticket``."""
+        return str(self.document["name"])
+
+    @property
+    def role(self) -> str:
+        """Last part of the name: ``ticket``, ``dense``."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def claim(self) -> Claim:
+        """What is claimed."""
+        return Claim(**self.document["claim"])
+
+    @property
+    def risk_upper(self) -> str:
+        """The certified upper value of the risk, a decimal string."""
+        return self.claim.risk_upper
+
+    @property
+    def delta_total(self) -> str:
+        """The failure probability of the claim, a decimal string."""
+        return self.claim.delta_total
+
+    @property
+    def n(self) -> int:
+        """Number of examples that the claim rests on."""
+        return int(self.document["data"]["n"])
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether the claim says nothing: the bound is 1."""
+        return self.risk_upper == "1"
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction of removed entries over the weight arrays (two or more axes)."""
+        arrays = [t for t in self.document["posterior"]["tensors"] if len(t["shape"]) > 1]
+        weights = sum(t["n_weights"] for t in arrays)
+        return 1.0 - sum(t["n_active"] for t in arrays) / weights if weights else 0.0
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The validity conditions with what is known about them."""
+        return tuple(
+            Condition(id=c["id"], status=c["status"], by=c["by"], note=c["note"])
+            for c in self.document["conditions"]
+        )
+
+    @property
+    def declared(self) -> tuple[Condition, ...]:
+        """The conditions that rest on somebody's word."""
+        return tuple(c for c in self.conditions if c.status == "declared")
+
+
+def canonical(value: dict[str, Any]) -> bytes:
+    """Return the bytes of a document: sorted keys, two-space indent, ASCII, final newline.
+
+    Example:
+        >>> canonical({"b": 1, "a": "x"})
+        b'{\\n  "a": "x",\\n  "b": 1\\n}\\n'
+    """
+    return checker.canonical(value)
+
+
+def self_hash(document: dict[str, Any]) -> str:
+    """Return the SHA-256 over the canonical bytes of a document without its ``self_sha256``."""
+    return checker.self_hash(document)
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """Return the content of a regular file, at most one byte more than the checker accepts.
+
+    Raises:
+        InputError: the file is missing, unreadable or not a regular file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InputError(f"{path}: is not a regular file")
+            return file.read(checker.MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def read_certificate(path: Path | str) -> Certificate:
+    """Return the certificate in a file; its form is checked, its numbers are not.
+
+    Use :func:`~pacbayes.certificate.verify.verify` to have the numbers checked too.
+
+    Raises:
+        InputError: the file cannot be read or is not a certificate (names file and field).
+    """
+    return Certificate.from_bytes(read_bytes(path), source=str(path))

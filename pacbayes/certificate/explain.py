@@ -1,0 +1,162 @@
+"""One certificate in words: what it says and what each nat was spent on."""
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+from pacbayes.certificate.decimals import kl_total
+from pacbayes.certificate.document import Certificate
+from pacbayes.certificate.pricing import Pricing
+from pacbayes.certificate.table import upper_digits, upper_nats
+
+_GRID = "prior scale of "
+
+
+def render_certificate(certificate: Certificate) -> str:
+    """Return a certificate as text, ending with a newline.
+
+    It says in one sentence what the number means, itemises the nats, shows what sampling the
+    weights costs, and puts beside the bound what would be known without a posterior.
+    """
+    parts = [
+        _meaning(certificate),
+        _counts(certificate),
+        _spending(certificate),
+        _beside(certificate),
+        _declared(certificate),
+    ]
+    return "\n".join(line for part in parts for line in [*part, ""]).rstrip() + "\n"
+
+
+def _meaning(certificate: Certificate) -> list[str]:
+    bound = certificate.risk_upper
+    if certificate.is_vacuous:
+        summary = "the bound is 1: vacuous, this certificate says nothing about the risk"
+    else:
+        summary = f"certified risk of the Gibbs classifier: at most {upper_digits(bound)}"
+    return [f"{certificate.name}: {summary}", certificate.claim.statement]
+
+
+def _counts(certificate: Certificate) -> list[str]:
+    counts, pricing = certificate.document["mc"], Pricing.of(certificate)
+    rate = counts["errors"] / counts["trials"]
+    upper = counts["risk_upper"]
+    slack = max(0.0, float(Decimal(upper)) - rate)
+    return [
+        f"risk on the {certificate.n} certificate examples: {counts['errors']} errors in "
+        f"{counts['trials']} trials ({counts['draws']} draws each) = {rate:.4f}",
+        f"  with sampling of weights: at most {upper_digits(upper)} "
+        f"(+{slack:.1e} at delta share {pricing.draws})",
+    ]
+
+
+def _spending(certificate: Certificate) -> list[str]:
+    """Itemise the exponent of the theorem: divergence by tensor, constant, delta, choices."""
+    document, n = certificate.document, certificate.n
+    tensors = document["posterior"]["tensors"]
+    header = ("nats spent on", "weights", "kept", "mask", "mean", "scale", "sum")
+    rows = [header]
+    for tensor in tensors:
+        items = tensor["kl"]
+        rows.append(
+            (
+                tensor["name"],
+                str(tensor["n_weights"]),
+                str(tensor["n_active"]),
+                upper_nats(items["mask"]),
+                upper_nats(items["mean"]),
+                upper_nats(items["scale"]),
+                upper_nats(kl_total(list(items.values()))),
+            )
+        )
+    extras = _prices(certificate)
+    total = float(Decimal(document["posterior"]["kl_upper"])) + sum(nats for _, nats in extras)
+    rows += [(label, "", "", "", "", "", f"{nats:.4g}") for label, nats in extras]
+    rows.append(("total", "", "", "", "", "", f"{total:.4g}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return [*lines, f"total / n = {total / n:.4g} nats per example"]
+
+
+def _prices(certificate: Certificate) -> list[tuple[str, float]]:
+    """Return what the theorem pays besides the divergence, in nats."""
+    pricing, union = Pricing.of(certificate), certificate.document["union"]
+    prices = [_constant(certificate)]
+    share = pricing.theorem
+    prices.append((f"ln(1/delta) with delta share {share}", _log_inverse(share)))
+    grid = [u for u in union if u["purpose"].startswith(_GRID)]
+    if grid:
+        size = grid[0]["choices"]
+        label = f"prior scales: {len(grid)} tensors, grid of {size}"
+        prices.append((label, len(grid) * math.log(size)))
+    prices += [
+        (f"{u['purpose']}: {u['choices']} choices", math.log(u["choices"]))
+        for u in union
+        if not u["purpose"].startswith(_GRID)
+    ]
+    return prices
+
+
+def _constant(certificate: Certificate) -> tuple[str, float]:
+    if certificate.document["bound"]["constant"] == "xi":
+        return "ln(xi(n))", math.log(_xi(certificate.n))
+    return "ln(2 sqrt(n))", math.log(2.0) + math.log(certificate.n) / 2
+
+
+def _xi(n: int) -> float:
+    """Return sum_j n! / ((n-j)! n^j), for display."""
+    term = total = 1.0
+    for j in range(1, n + 1):
+        term *= (n - j + 1) / n
+        total += term
+        if term < 1e-18:
+            break
+    return total
+
+
+def _log_inverse(share: Fraction) -> float:
+    return math.log(share.denominator) - math.log(share.numerator)
+
+
+def _beside(certificate: Certificate) -> list[str]:
+    reference, lines = certificate.document["reference"], []
+    holdout, zero = reference["holdout"], reference["zero_kl"]
+    if holdout is not None:
+        lines.append(
+            f"hold-out bound of the deterministic prior network: "
+            f"{upper_digits(holdout['risk_upper'])} ({holdout['errors']} errors in {holdout['n']})"
+        )
+    if zero is not None:
+        lines.append(
+            f"bound with the prior as posterior (kl = 0): {upper_digits(zero['risk_upper'])}"
+        )
+    if reference["mask_price"] is not None:
+        paid = certificate.document["prior"]["mask"]["price"] == "count"
+        state = "paid above" if paid else "free here, the mask has not seen these examples"
+        lines.append(
+            f"price of the mask: {upper_nats(reference['mask_price']['nats'])} nats ({state})"
+        )
+    test = reference["test"]
+    if test is not None:
+        rate = test["errors"] / test["trials"]
+        lines.append(
+            f"test set: {test['errors']} errors in {test['trials']} = {rate:.4f} (an estimate)"
+        )
+    return lines
+
+
+def _declared(certificate: Certificate) -> list[str]:
+    declared = certificate.declared
+    if not declared:
+        return ["every condition was checked by code"]
+    lines = ["declared, not checked:"]
+    for condition in declared:
+        note = f": {condition.note}" if condition.note else ""
+        lines.append(f"  {condition.id} {condition.title} (by {condition.by}){note}")
+    return lines
