@@ -52,7 +52,8 @@ def targets(tree: ast.AST, known: set[str], *, with_type_checking: bool = True) 
     """Modules of ours that a tree imports, as deep as the import statement names them."""
     found = set()
     for module, name in imports(tree, with_type_checking=with_type_checking):
-        if module.split(".")[0] == "pacbayes":
+        # The version is a fact about the distribution, not about a room.
+        if module.split(".")[0] == "pacbayes" and (module, name) != ("pacbayes", "__version__"):
             deeper = f"{module}.{name}"
             found.add(deeper if name is not None and deeper in known else module)
     return found
