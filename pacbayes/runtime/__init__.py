@@ -1,0 +1,1 @@
+"""Seeds, progress, environment, and files that survive a crash."""
