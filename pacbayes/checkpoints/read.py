@@ -1,0 +1,214 @@
+"""From any checkpoint to a ticket."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pacbayes.checkpoints.foreign import (
+    Foreign,
+    Shapes,
+    is_running,
+    read_foreign,
+    require_names,
+    split_roles,
+)
+from pacbayes.checkpoints.named import FLOATS, as_float32, as_mask
+from pacbayes.checkpoints.opening import printable
+from pacbayes.checkpoints.refused import folder_refusal
+from pacbayes.checkpoints.ticket_folder import is_ticket_folder, read_ticket_folder
+from pacbayes.errors import InputError, Problem, UnsoundError, UsageError
+from pacbayes.tickets import Mask, Tensors, Ticket, is_prunable, require_finite
+
+
+def read_ticket(
+    path: Path | str,
+    *,
+    init: Path | str | None = None,
+    mask: Path | str | None = None,
+    key: str | None = None,
+    mask_from_zeros: bool = False,
+    parameter_shapes: Shapes | None = None,
+    buffer_names: Collection[str] = (),
+) -> Ticket:
+    """Return the ticket in a checkpoint: trained weights, mask, and initial weights if given.
+
+    Reads a ticket folder of ours, a state dict saved by ``torch.save`` or as safetensors, plain or
+    under a usual key, with masks of ``torch.nn.utils.prune`` or in a file of their own. Weights
+    become float32. A foreign checkpoint says nothing about what it has seen, so its provenance is
+    unknown. No code in a file is ever run, and no tensor is ever filled in.
+
+    Args:
+        path: ticket folder or checkpoint file.
+        init: file with the initial weights, unmasked.
+        mask: file with zeros and ones by parameter name, one where an entry is kept.
+        key: entry of a wrapped checkpoint that holds the weights.
+        mask_from_zeros: take the exact zeros of weight arrays as removed.
+        parameter_shapes: shapes by the names of ``named_parameters()``; names and shapes must then
+            fit exactly. Without them, floating tensors count as parameters.
+        buffer_names: names of the network's tensors in ``state_dict()`` that are no parameters.
+
+    Raises:
+        InputError: a file is missing, unsafe, malformed, or does not fit the others or the model.
+        UnsoundError: there are running statistics (V5).
+        UsageError: options contradict each other.
+    """
+    path = Path(path)
+    if mask is not None and mask_from_zeros:
+        raise UsageError("give --mask or --mask-from-zeros, not both")
+    if path.is_dir():
+        if init is not None or mask is not None or key is not None or mask_from_zeros:
+            raise UsageError("--init, --mask, --key and --mask-from-zeros go with a file, "
+                             f"but {printable(path)} is a folder")  # fmt: skip
+        return _own(path, parameter_shapes, buffer_names)
+    expected = {*(parameter_shapes or ()), *buffer_names}
+    trained = read_foreign(path, key=key, expected=expected)
+    _refuse_running(trained.folded.tensors, trained.contents.source)
+    parameters, buffers = split_roles(
+        trained.folded.tensors,
+        shapes=parameter_shapes,
+        buffer_names=buffer_names,
+        source=trained.contents.source,
+    )
+    weights, rounded = _weights(parameters, trained.contents.source)
+    notes: dict[str, object] = {"source": trained.notes}
+    if rounded:
+        notes["rounded_to_float32"] = rounded
+    kept, mask_notes = _mask(trained, weights, mask=mask, from_zeros=mask_from_zeros)
+    notes.update(mask_notes)
+    _require_masked(weights, kept, trained.contents.source)
+    start = None
+    if init is not None:
+        start, notes["init"] = _init(Path(init), weights, kept, buffers)
+    return Ticket(
+        init=start,
+        mask=kept,
+        trained=weights,
+        buffers={name: tensor.contiguous().clone() for name, tensor in buffers.items()},
+        notes=notes,
+    )
+
+
+def _own(folder: Path, shapes: Shapes | None, buffer_names: Collection[str]) -> Ticket:
+    if not is_ticket_folder(folder):
+        raise InputError(folder_refusal(folder))
+    ticket = read_ticket_folder(folder)
+    _refuse_running(ticket.buffers, printable(folder))
+    if shapes is not None:
+        tensors = {**ticket.trained, **ticket.buffers}
+        source = printable(folder)
+        require_names(tensors, shapes=shapes, buffer_names=buffer_names, source=source)
+    return ticket
+
+
+def _refuse_running(tensors: Tensors, source: str) -> None:
+    found = [name for name in tensors if is_running(name)]
+    if found:
+        message = (
+            f"{source} has running statistics ({found[0]}): networks with BatchNorm are not "
+            "supported yet; fold the statistics into the weights or use GroupNorm"
+        )
+        raise UnsoundError([Problem(condition="V5", message=message)])
+
+
+def _weights(parameters: Tensors, source: str) -> tuple[dict[str, Tensor], list[str]]:
+    require_finite(parameters, source=source)
+    weights, rounded = as_float32(parameters)
+    require_finite(weights, source=f"{source} in float32")
+    return weights, rounded
+
+
+def _mask(
+    trained: Foreign, weights: Tensors, *, mask: Path | str | None, from_zeros: bool
+) -> tuple[Mask, dict[str, object]]:
+    """Return the mask over all prunable weights, and where it came from."""
+    beside = trained.folded.masks
+    if beside and (mask is not None or from_zeros):
+        raise UsageError(
+            f"{trained.contents.source} has masks of its own; "
+            "leave out --mask and --mask-from-zeros"
+        )
+    if from_zeros:
+        return Mask.from_zeros(weights), {"mask": "exact zeros"}
+    named: dict[str, Tensor] = beside
+    notes: dict[str, object] = {"mask": "in the checkpoint"} if beside else {}
+    if mask is not None:
+        named, notes["mask"] = _mask_file(Path(mask), weights)
+    unnamed = [k for k, t in weights.items() if is_prunable(t) and k not in named]
+    if named and unnamed:
+        notes["kept_whole"] = unnamed
+    full = {k: torch.ones(weights[k].shape, dtype=torch.bool) for k in unnamed}
+    return Mask({**full, **named}), notes
+
+
+def _mask_file(path: Path, weights: Tensors) -> tuple[dict[str, Tensor], object]:
+    found = read_foreign(path, expected=set(weights))
+    source, masks = found.contents.source, {}
+    # One all-ones tensor may stand for several masks, so ties mean nothing here.
+    tensors = dict(found.folded.tensors)
+    tensors.update({name: tensors[stays] for name, stays in found.aliases.items()})
+    for name, tensor in tensors.items():
+        entries = as_mask(tensor)
+        if entries is None:
+            raise InputError(f"{source}: {name} must hold zeros and ones only")
+        masks[name] = entries
+    try:
+        Mask(masks).require_fits(weights)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    return masks, found.notes
+
+
+def _require_masked(weights: Tensors, mask: Mask, source: str) -> None:
+    try:
+        mask.require_fits(weights)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    wrong = {name: int((weights[name][~kept] != 0).sum()) for name, kept in mask.items()}
+    wrong = {name: count for name, count in wrong.items() if count}
+    if wrong:
+        listed = ", ".join(f"{name} ({count})" for name, count in list(wrong.items())[:20])
+        raise InputError(
+            f"{source} has weights that are not zero where the mask removes: {listed}; "
+            "give the mask of these weights, or multiply the weights by the mask before saving"
+        )
+
+
+def _init(
+    path: Path, weights: Tensors, mask: Mask, buffers: Tensors
+) -> tuple[dict[str, Tensor], object]:
+    """Return the unmasked initial weights in a file."""
+    found = read_foreign(path, expected={*weights, *buffers})
+    source = found.contents.source
+    _refuse_running(found.folded.tensors, source)
+    tensors = {**found.folded.tensors, **found.folded.unmasked}
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    here = {name: tensor for name, tensor in tensors.items() if name not in buffers}
+    require_names(here, shapes=shapes, buffer_names=(), source=source)
+    integers = [name for name, tensor in here.items() if tensor.dtype not in FLOATS]
+    if integers:
+        raise InputError(f"{source}: {integers[0]} must be floating point")
+    start, _ = _weights({name: here[name] for name in weights}, source)
+    _refuse_masked_init(start, mask, source)
+    return start, found.notes
+
+
+def _refuse_masked_init(init: Tensors, mask: Mask, source: str) -> None:
+    """Refuse initial weights that already carry the mask.
+
+    A prior centred there has seen whatever the mask has seen, whatever its provenance says. A
+    tensor that is zero throughout was initialised so and tells nothing.
+    """
+    masked = [
+        name
+        for name, kept in mask.items()
+        if not bool(kept.all())
+        and bool((init[name][kept] != 0).any())
+        and not bool((init[name][~kept] != 0).any())
+    ]
+    if masked:
+        raise InputError(
+            f"the init file {source} is already masked ({masked[0]} is zero wherever the mask "
+            "removes): give the unmasked one (level_0)"
+        )
