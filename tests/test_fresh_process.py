@@ -61,13 +61,9 @@ def test_the_probe_sees_a_heavy_import(tmp_path: Path) -> None:
     assert heavy == ["numpy"]
 
 
-needs_cli = pytest.mark.skipif(
-    not (PACKAGE / "cli" / "__init__.py").is_file(), reason="there is no pacbayes.cli yet"
-)
 CALCULATION = ["bound", "--errors", "600", "--trials", "30000", "--kl", "120", "--n", "30000"]
 
 
-@needs_cli
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
