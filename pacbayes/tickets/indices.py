@@ -1,8 +1,8 @@
 """Sets of training-example indices: who saw what."""
 
 import base64
-import binascii
 import hashlib
+import operator
 import zlib
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,6 +10,10 @@ from typing import Any, Self
 import numpy as np
 
 from pacbayes.errors import InputError, UsageError
+
+# Beyond any data set, and small enough that a hostile file can't exhaust the memory.
+MAX_TOTAL = 10**8
+_FIELDS = {"total", "count", "bits", "sha256"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,21 +32,34 @@ class IndexSet:
     total: int
     indices: np.ndarray
 
+    def __post_init__(self) -> None:
+        if type(self.total) is not int or not 0 <= self.total <= MAX_TOTAL:
+            raise UsageError(f"total must be an integer in [0, {MAX_TOTAL}], got {self.total!r}")
+        array = np.array(self.indices, dtype=np.int64)  # a copy that nobody else can write to
+        if array.ndim != 1 or (np.diff(array) <= 0).any():
+            raise UsageError("indices must be sorted and distinct; use IndexSet.of")
+        if array.size and not 0 <= array[0] <= array[-1] < self.total:
+            raise UsageError(f"indices must lie in [0, {self.total}), got {array[0]}..{array[-1]}")
+        array.setflags(write=False)
+        object.__setattr__(self, "indices", array)
+
     @classmethod
     def of(cls, indices: Any, *, total: int) -> Self:
-        """Return the set of ``indices``; refuses duplicates and values outside the range.
+        """Return the set of ``indices``, given in any order.
 
         Raises:
-            UsageError: an index is repeated, negative or at least ``total``.
+            UsageError: an index is repeated, negative, at least ``total`` or no integer.
         """
-        array = np.asarray(indices, dtype=np.int64).reshape(-1)
+        array = np.asarray(indices).reshape(-1)
+        # A bool mask or a list of fractions would turn into wrong indices without a word.
+        if array.size and array.dtype.kind not in "iu":
+            raise UsageError(f"indices must be integers, got {array.dtype}")
         distinct = np.unique(array)
         if distinct.size != array.size:
             raise UsageError(f"index list has {array.size - distinct.size} repeated indices")
-        if distinct.size and (distinct[0] < 0 or distinct[-1] >= total):
+        if distinct.size and int(distinct[-1]) >= total:  # before uint64 wraps to negative
             raise UsageError(f"indices must lie in [0, {total}), got {distinct[0]}..{distinct[-1]}")
-        distinct.setflags(write=False)
-        return cls(total=total, indices=distinct)
+        return cls(total=operator.index(total), indices=distinct)
 
     @classmethod
     def none(cls, total: int) -> Self:
@@ -84,6 +101,12 @@ class IndexSet:
         self._same_total(other)
         return IndexSet.of(np.union1d(self.indices, other.indices), total=self.total)
 
+    def minus(self, other: "IndexSet") -> "IndexSet":
+        """Return the indices of this set that are not in the other."""
+        self._same_total(other)
+        rest = np.setdiff1d(self.indices, other.indices, assume_unique=True)
+        return IndexSet.of(rest, total=self.total)
+
     def complement(self) -> "IndexSet":
         """Return the indices that are not in this set."""
         rest = np.setdiff1d(np.arange(self.total), self.indices, assume_unique=True)
@@ -107,19 +130,27 @@ class IndexSet:
         """Return the set written by :meth:`to_json`.
 
         Raises:
-            InputError: a field is missing or does not fit the others.
+            InputError: a field is missing, unknown, of another type, or does not fit the others.
         """
+        if not isinstance(value, dict) or set(value) != _FIELDS:
+            raise InputError(f"index set is malformed: it must have {', '.join(sorted(_FIELDS))}")
+        total, count, bits = value["total"], value["count"], value["bits"]
+        if type(total) is not int or not 0 <= total <= MAX_TOTAL or type(count) is not int:
+            raise InputError("index set is malformed: total and count must be counts")
+        if not isinstance(bits, str):
+            raise InputError("index set is malformed: bits must be base64 text")
+        size = (total + 7) // 8
+        unpacker = zlib.decompressobj()
         try:
-            total, count, sha256 = int(value["total"]), int(value["count"]), value["sha256"]
-            size = (total + 7) // 8
-            unpacker = zlib.decompressobj()
-            packed = unpacker.decompress(base64.b64decode(value["bits"], validate=True), size + 1)
-            member = np.unpackbits(np.frombuffer(packed, dtype=np.uint8))
-        except (KeyError, TypeError, ValueError, binascii.Error, zlib.error) as error:
-            raise InputError(f"index set is malformed: {error}") from error
-        if len(packed) != size or member[total:].any() or int(member.sum()) != count:
+            # One byte more than allowed is enough to see that there are too many.
+            packed = unpacker.decompress(base64.b64decode(bits, validate=True), size + 1)
+        except (ValueError, zlib.error) as error:
+            raise InputError(f"index set is malformed: {ascii(str(error))[1:-1]}") from error
+        member = np.unpackbits(np.frombuffer(packed, dtype=np.uint8))
+        whole = unpacker.eof and not unpacker.unused_data and len(packed) == size
+        if not whole or member[total:].any() or int(member.sum()) != count:
             raise InputError("index set is malformed: total, count and bits do not fit together")
         found = cls.of(np.flatnonzero(member), total=total)
-        if found.digest != sha256:
+        if found.digest != value["sha256"]:
             raise InputError("index set is malformed: sha256 does not fit the bits")
         return found

@@ -25,7 +25,8 @@ class Mask(Mapping[str, Tensor]):
         for name, tensor in tensors.items():
             if tensor.dtype != torch.bool:
                 raise InputError(f"mask of {name} must be bool, got {tensor.dtype}")
-        self._tensors = {name: tensors[name].detach().cpu() for name in sorted(tensors)}
+        # Copies, so that later changes of the caller's tensors don't change the mask.
+        self._tensors = {name: tensors[name].detach().cpu().clone() for name in sorted(tensors)}
 
     def __getitem__(self, name: str) -> Tensor:
         return self._tensors[name]
@@ -35,6 +36,12 @@ class Mask(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._tensors)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mask) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @classmethod
     def full(cls, parameters: Tensors) -> "Mask":
@@ -102,12 +109,15 @@ class Mask(Mapping[str, Tensor]):
         Raises:
             InputError: names every tensor that does not fit.
         """
-        wrong = [name for name in self if name not in parameters]
-        if wrong:
-            raise InputError(f"mask names {wrong}, which are not parameters of the model")
-        for name, tensor in self.items():
-            if tensor.shape != parameters[name].shape:
-                raise InputError(
-                    f"mask of {name} has shape {tuple(tensor.shape)}, "
-                    f"the parameter {tuple(parameters[name].shape)}"
-                )
+        problems = []
+        unknown = [name for name in self if name not in parameters]
+        if unknown:
+            problems.append(f"it names {unknown}, which are not parameters of the model")
+        problems += [
+            f"it has shape {tuple(tensor.shape)} for {name}, "
+            f"which has shape {tuple(parameters[name].shape)}"
+            for name, tensor in self.items()
+            if name in parameters and tensor.shape != parameters[name].shape
+        ]
+        if problems:
+            raise InputError(f"the mask does not fit: {'; '.join(problems)}")

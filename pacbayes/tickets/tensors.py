@@ -22,7 +22,9 @@ def digest(tensors: Tensors) -> str:
     """Return the SHA-256 of a dict of tensors; the order of the names does not matter."""
     state = hashlib.sha256(b"pacbayes/tensors/1\n")
     for name in sorted(tensors):
-        state.update(f"{name} {tensor_digest(tensors[name])}\n".encode())
+        # With its length before it, no name can imitate the end of a line and another name.
+        label = f"{len(name)} {name} {tensor_digest(tensors[name])}\n"
+        state.update(label.encode("utf-8", "surrogatepass"))
     return state.hexdigest()
 
 

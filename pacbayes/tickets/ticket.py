@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pacbayes.errors import InputError
+from pacbayes.errors import InputError, UsageError
 from pacbayes.tickets.indices import IndexSet
 from pacbayes.tickets.mask import Mask
 from pacbayes.tickets.tensors import Tensors, digest, require_finite
@@ -31,13 +31,20 @@ class Provenance:
     trained: IndexSet | None = None
     buffers: IndexSet | None = None
 
+    def __post_init__(self) -> None:
+        known = (self.init, self.mask, self.trained, self.buffers)
+        totals = {seen.total for seen in known if seen is not None}
+        if len(totals) > 1:
+            raise UsageError(f"index sets of one ticket refer to {sorted(totals)} examples")
+
     def seen(self, ingredient: str, *, total: int) -> IndexSet:
         """Return what an ingredient has seen; everything where nobody said."""
         known: IndexSet | None = getattr(self, ingredient)
         return IndexSet.all(total) if known is None else known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Compared by identity: equality of dicts of tensors is not a truth value; compare digests.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ticket:
     """Weights before and after training and the mask between them.
 
@@ -64,6 +71,13 @@ class Ticket:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.trained:
+            raise InputError("a ticket needs trained weights")
+        both = sorted(set(self.trained) & set(self.buffers))
+        if both:
+            raise InputError(f"{both} are both parameters and buffers")
+        if self.level < 0:
+            raise UsageError(f"level must be at least 0, got {self.level}")
         self.mask.require_fits(self.trained)
         require_finite(self.trained, source="trained weights")
         require_finite(self.buffers, source="buffers")
@@ -91,6 +105,6 @@ class Ticket:
         }
         return digest(parts)
 
-    def with_provenance(self, **known: IndexSet | str | None) -> "Ticket":
+    def with_provenance(self, **known: Any) -> "Ticket":
         """Return the ticket with some provenance fields replaced."""
         return replace(self, provenance=replace(self.provenance, **known))
