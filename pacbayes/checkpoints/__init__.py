@@ -1,5 +1,7 @@
 """Foreign files: the only room that opens what it did not write."""
 
+from pacbayes.checkpoints.inspect_file import inspect
+from pacbayes.checkpoints.inspection import Inspection, TensorFacts
 from pacbayes.checkpoints.read import read_ticket
 
-__all__ = ["read_ticket"]
+__all__ = ["Inspection", "TensorFacts", "inspect", "read_ticket"]

@@ -13,7 +13,8 @@ from pacbayes.tickets import Tensors
 MAX_TENSORS = 100_000
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+# The four words are the groups of our own posterior files.
+_NAME = re.compile(r"(?:(?:mean|scale|inclusion|buffers)/)?[A-Za-z0-9_.-]{1,200}")
 
 
 def require_name(name: Any, *, source: str) -> None:

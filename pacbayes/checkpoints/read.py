@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pacbayes.checkpoints.contents import Contents
 from pacbayes.checkpoints.foreign import (
     Foreign,
     Shapes,
@@ -64,6 +65,7 @@ def read_ticket(
         return _own(path, parameter_shapes, buffer_names)
     expected = {*(parameter_shapes or ()), *buffer_names}
     trained = read_foreign(path, key=key, expected=expected)
+    _refuse_posterior(trained.contents)
     _refuse_running(trained.folded.tensors, trained.contents.source)
     parameters, buffers = split_roles(
         trained.folded.tensors,
@@ -100,6 +102,11 @@ def _own(folder: Path, shapes: Shapes | None, buffer_names: Collection[str]) -> 
         source = printable(folder)
         require_names(tensors, shapes=shapes, buffer_names=buffer_names, source=source)
     return ticket
+
+
+def _refuse_posterior(contents: Contents) -> None:
+    if contents.metadata.get("schema", "").startswith("pacbayes/posterior/"):
+        raise InputError(f"{contents.source} is a posterior; give the ticket that it was fitted to")
 
 
 def _refuse_running(tensors: Tensors, source: str) -> None:
