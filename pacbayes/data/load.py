@@ -1,0 +1,79 @@
+"""From the text of ``--data`` to examples."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pacbayes.data.dataset import Data
+from pacbayes.data.digits import load_digits
+from pacbayes.data.known import Blobs
+from pacbayes.data.mnist import FOLDERS, has_mnist, load_mnist
+from pacbayes.data.npz import load_npz
+from pacbayes.data.userdata import load_user_data
+from pacbayes.errors import InputError, UsageError
+
+ACCEPTED: Final = (
+    "digits, mnist, fashion-mnist, npz:FILE, synthetic[:KEY=VALUE,...], module:function"
+)
+UNREAD: Final = ("cifar10", "cifar100", "imagefolder")
+ROOT_VARIABLE: Final = "PACBAYES_DATA"
+
+
+def load_data(
+    spec: str,
+    *,
+    root: Path | str | None = None,
+    normalize: str = "none",
+    download: bool = False,
+) -> Data:
+    """Return the data that a text names.
+
+    Args:
+        spec: ``digits``, ``mnist``, ``fashion-mnist``, ``npz:FILE``,
+            ``synthetic[:n=2000,dim=20,classes=2,separation=2,seed=0,test=1000]`` or
+            ``module:function``.
+        root: folder of ``mnist`` and ``fashion-mnist``; by default the environment variable
+            ``PACBAYES_DATA``.
+        normalize: ``none``, or constants ``MEAN,STD`` declared by the user.
+        download: fetch missing files of ``mnist`` or ``fashion-mnist`` into ``root``.
+
+    Raises:
+        UsageError: the text names no data, or the options don't fit it.
+        InputError: the data are missing or malformed.
+        UnsoundError: examples change from one reading to the next (V10).
+
+    Example:
+        >>> data = load_data("synthetic:n=100,seed=3")
+        >>> len(data.train), data.shape, data.classes
+        (100, (20,), 2)
+    """
+    name = spec.partition(":")[0]
+    if name in UNREAD:
+        raise UsageError(f"--data {name} can't be read yet; accepted: {ACCEPTED}")
+    if spec in FOLDERS:
+        return _mnist(spec, root, normalize, download=download)
+    if download:
+        raise UsageError(f"--download is for mnist and fashion-mnist, not for {spec}")
+    if spec == "digits":
+        return load_digits(normalize=normalize)
+    if name == "npz" and spec != name:
+        return load_npz(spec, normalize=normalize)
+    if name == "synthetic":
+        if normalize != "none":
+            raise UsageError("--normalize is not for synthetic data, whose law is known")
+        return Blobs.parse(spec).data(spec)
+    if name and spec.count(":") == 1:
+        return load_user_data(spec, normalize=normalize)
+    raise UsageError(f"--data {spec!r} names no data; accepted: {ACCEPTED}")
+
+
+def _mnist(spec: str, root: Path | str | None, normalize: str, *, download: bool) -> Data:
+    chosen = root or os.environ.get(ROOT_VARIABLE)
+    if not chosen:
+        raise InputError(f"{spec} needs its folder: give --data-root or set {ROOT_VARIABLE}")
+    folder = Path(chosen)
+    if download and not has_mnist(spec, folder):
+        from pacbayes.data import vision
+
+        vision.download(spec, folder)
+    return load_mnist(spec, root=folder, normalize=normalize)
