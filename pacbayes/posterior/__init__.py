@@ -1,0 +1,31 @@
+"""Posteriors and priors over named tensors, their divergence, and fitting."""
+
+from pacbayes.posterior.divergence import Divergence, TensorDivergence, divergence
+from pacbayes.posterior.fit import FitPlan, Fitted, fit
+from pacbayes.posterior.grid import ScaleGrid
+from pacbayes.posterior.prior import Prior
+from pacbayes.posterior.spike_and_slab import SpikeAndSlab
+from pacbayes.posterior.uses import (
+    Layer,
+    ParameterUses,
+    UnsupportedUseError,
+    apply_layer,
+    layers,
+)
+
+__all__ = [
+    "Divergence",
+    "FitPlan",
+    "Fitted",
+    "Layer",
+    "ParameterUses",
+    "Prior",
+    "ScaleGrid",
+    "SpikeAndSlab",
+    "TensorDivergence",
+    "UnsupportedUseError",
+    "apply_layer",
+    "divergence",
+    "fit",
+    "layers",
+]

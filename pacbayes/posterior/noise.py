@@ -1,0 +1,74 @@
+"""Noisy forward passes for fitting: local reparametrization where a layer allows it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from pacbayes.posterior.uses import Layer, ParameterUses, UnsupportedUseError, apply_layer, layers
+from pacbayes.tickets import Tensors
+
+SMALLEST_VARIANCE = 1e-20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoisyForward:
+    """Calls a network with one draw of noise for fitting.
+
+    Linear layers get independent noise for every example (Kingma, Salimans and Welling 2015);
+    convolutions and everything else share one weight draw per call. Fitting may use any law: only
+    evaluation must draw from the posterior exactly.
+
+    Attributes:
+        model: the network, in eval mode; it is not modified.
+        buffers: its buffers.
+        layered: whether every parameter is used by one linear or convolution layer.
+    """
+
+    model: nn.Module
+    buffers: Tensors
+    layered: bool
+
+    @classmethod
+    def of(cls, model: nn.Module, parameters: Tensors, buffers: Tensors, x: Tensor) -> Self:
+        """Return the noisy forward pass that fits the network, found on a few examples."""
+        try:
+            layers(model, parameters, buffers, x)
+        except UnsupportedUseError:
+            return cls(model=model, buffers=buffers, layered=False)
+        return cls(model=model, buffers=buffers, layered=True)
+
+    def __call__(
+        self, mean: Tensors, scale: Tensors, x: Tensor, *, generator: torch.Generator
+    ) -> Tensor:
+        """Return logits of shape (B, classes) for ``mean + scale * noise``."""
+        if not self.layered:
+            drawn = {name: _draw(m, scale[name], generator) for name, m in mean.items()}
+            return functional_call(self.model, {**drawn, **self.buffers}, (x,))
+
+        def handle(layer: Layer, inputs: Tensor) -> Tensor:
+            return _noisy_layer(layer, inputs, mean, scale, generator)
+
+        with ParameterUses(mean, examples=x.shape[0], handler=handle):
+            return functional_call(self.model, {**mean, **self.buffers}, (x,))
+
+
+def _draw(mean: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+    noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
+    return mean + scale * noise
+
+
+def _noisy_layer(
+    layer: Layer, x: Tensor, mean: Tensors, scale: Tensors, generator: torch.Generator
+) -> Tensor:
+    weight, bias = layer.weight, layer.bias
+    if layer.op == "linear" and layer.rows == 2:
+        centre = F.linear(x, mean[weight], None if bias is None else mean[bias])
+        spread = None if bias is None else scale[bias].square()
+        variance = F.linear(x.square(), scale[weight].square(), spread)
+        return _draw(centre, variance.clamp(min=SMALLEST_VARIANCE).sqrt(), generator)
+    drawn_bias = None if bias is None else _draw(mean[bias], scale[bias], generator)
+    return apply_layer(layer, x, _draw(mean[weight], scale[weight], generator), drawn_bias)

@@ -1,0 +1,98 @@
+"""Spike-and-slab posteriors over named tensors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from pacbayes.errors import InputError
+from pacbayes.tickets import Tensors, digest, require_finite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikeAndSlab:
+    """Independent entries: a Gaussian with probability ``inclusion``, exactly zero otherwise.
+
+    Entry i follows ``q_i N(mean_i, scale_i^2) + (1 - q_i) delta_0``. With an inclusion of one
+    everywhere this is the Gaussian posterior. The stored float32 values define the law: it is the
+    one that is drawn from and the one that the divergence is computed of.
+
+    Attributes:
+        mean: means by parameter name, float32; zero where the inclusion is zero.
+        scale: standard deviations, float32; positive where the inclusion is positive, else zero.
+        inclusion: inclusion probabilities, float32, each 0 or 1 in this version.
+        buffers: non-parameter state of the network, the same in every draw.
+
+    Raises:
+        InputError: names, shapes or ranges do not fit.
+    """
+
+    mean: dict[str, Tensor]
+    scale: dict[str, Tensor]
+    inclusion: dict[str, Tensor]
+    buffers: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what, tensors in (("scale", self.scale), ("inclusion", self.inclusion)):
+            if set(tensors) != set(self.mean):
+                raise InputError(f"posterior: {what} and mean differ in their names")
+            require_finite(tensors, source=f"posterior {what}")
+        require_finite(self.mean, source="posterior mean")
+        for name, mean in self.mean.items():
+            _require_law(name, mean, self.scale[name], self.inclusion[name])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every tensor of the law and over the buffers."""
+        return digest(self.tensors())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all tensors under prefixed names, as they are stored in one file."""
+        groups: dict[str, Mapping[str, Tensor]] = {
+            "mean": self.mean,
+            "scale": self.scale,
+            "inclusion": self.inclusion,
+            "buffers": self.buffers,
+        }
+        return {f"{group}/{name}": t for group, ts in groups.items() for name, t in ts.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Tensors) -> "SpikeAndSlab":
+        """Return the posterior whose :meth:`tensors` are given."""
+        groups: dict[str, dict[str, Tensor]] = {
+            "mean": {},
+            "scale": {},
+            "inclusion": {},
+            "buffers": {},
+        }
+        for key, tensor in tensors.items():
+            group, _, name = key.partition("/")
+            if group not in groups or not name:
+                raise InputError(f"posterior: unknown tensor {key!r}")
+            groups[group][name] = tensor
+        return cls(**groups)
+
+    def kept(self, name: str) -> Tensor:
+        """Return where a parameter can be non-zero, as a bool tensor."""
+        return self.inclusion[name] > 0
+
+    def to(self, device: torch.device | str) -> "SpikeAndSlab":
+        """Return the same law with its tensors on a device."""
+        moved = {k: t.to(device) for k, t in self.tensors().items()}
+        return SpikeAndSlab.from_tensors(moved)
+
+
+def _require_law(name: str, mean: Tensor, scale: Tensor, inclusion: Tensor) -> None:
+    for what, tensor in (("mean", mean), ("scale", scale), ("inclusion", inclusion)):
+        if tensor.dtype != torch.float32:
+            raise InputError(f"posterior {what} of {name} must be float32, got {tensor.dtype}")
+        if tensor.shape != mean.shape:
+            raise InputError(f"posterior {what} of {name} has shape {tuple(tensor.shape)}")
+    kept = inclusion > 0
+    if bool(((inclusion != 0) & (inclusion != 1)).any()):
+        raise InputError(f"posterior inclusion of {name} must be 0 or 1 everywhere")
+    if bool((scale[kept] <= 0).any()):
+        raise InputError(f"posterior scale of {name} must be positive on kept entries")
+    if bool((scale[~kept] != 0).any()) or bool((mean[~kept] != 0).any()):
+        raise InputError(f"posterior of {name} must be zero where the inclusion is zero")

@@ -1,0 +1,156 @@
+"""How a network uses its parameters, seen from outside by intercepting the functional call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from pacbayes.errors import PacBayesError
+from pacbayes.tickets import Tensors
+
+_PROPERTIES = ("shape", "dtype", "device", "ndim", "layout", "requires_grad", "is_cuda")
+METADATA = (
+    *(getattr(Tensor, name).__get__ for name in _PROPERTIES),
+    Tensor.size,
+    Tensor.dim,
+    Tensor.numel,
+    Tensor.is_floating_point,
+    torch.is_floating_point,
+)
+
+
+class UnsupportedUseError(PacBayesError):
+    """A parameter is used in a way that needs really drawn weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One call that consumes a weight and perhaps a bias, each for the first and only time.
+
+    Attributes:
+        op: the operation.
+        weight: name of the weight.
+        bias: name of the bias, or ``None``.
+        rows: number of axes of the input; two for a plain linear layer.
+        options: stride, padding, dilation and groups of a convolution.
+    """
+
+    op: Literal["linear", "conv2d"]
+    weight: str
+    bias: str | None
+    rows: int
+    options: tuple[Any, ...] = ()
+
+
+class ParameterUses(TorchFunctionMode):
+    """Calls ``handler(layer, x)`` instead of each layer that uses the given parameters.
+
+    Recognised are ``linear`` and ``conv2d`` whose weight and bias are parameters as they are, used
+    once in the whole call, on an input whose first axis is the examples. Reading a parameter's
+    shape or type is allowed; anything else raises :class:`UnsupportedUseError`.
+    """
+
+    def __init__(
+        self,
+        parameters: Tensors,
+        *,
+        examples: int,
+        handler: Callable[[Layer, Tensor], Tensor],
+    ) -> None:
+        super().__init__()
+        self._names = {id(tensor): name for name, tensor in parameters.items()}
+        self._examples = examples
+        self._handler = handler
+        self.used: set[str] = set()
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Route the calls that touch a parameter; pass all others on."""
+        kwargs = kwargs or {}
+        touched = [
+            self._names[id(leaf)]
+            for leaf in tree_leaves((args, kwargs))
+            if isinstance(leaf, Tensor) and id(leaf) in self._names
+        ]
+        if not touched or func in METADATA:
+            return func(*args, **kwargs)
+        repeated = self.used.intersection(touched)
+        if repeated or len(set(touched)) != len(touched):
+            raise UnsupportedUseError(f"{sorted(repeated or touched)} are used more than once")
+        self.used.update(touched)
+        if func is F.linear:
+            return self._linear(*args, **kwargs)
+        if func in (F.conv2d, torch.conv2d):
+            return self._conv2d(*args, **kwargs)
+        name = getattr(func, "__name__", str(func))
+        raise UnsupportedUseError(f"{touched} are used by {name}")
+
+    def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        layer = Layer(op="linear", rows=x.ndim, **self._require(x, weight, bias))
+        return self._handler(layer, x)
+
+    def _conv2d(  # noqa: PLR0917 (the order of torch's own arguments)
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        options = (stride, padding, dilation, groups)
+        names = self._require(x, weight, bias)
+        return self._handler(Layer(op="conv2d", rows=x.ndim, options=options, **names), x)
+
+    def _require(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> dict[str, Any]:
+        if id(x) in self._names or x.ndim < 2 or x.shape[0] != self._examples:
+            raise UnsupportedUseError("the input's first axis is not the examples")
+        names = {
+            "weight": self._names.get(id(weight)),
+            "bias": None if bias is None else self._names.get(id(bias)),
+        }
+        if names["weight"] is None or (bias is not None and names["bias"] is None):
+            raise UnsupportedUseError("a layer mixes a parameter with another tensor")
+        return names
+
+
+def apply_layer(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the layer's output for given weights, the same for every example."""
+    if layer.op == "linear":
+        return F.linear(x, weight, bias)
+    stride, padding, dilation, groups = layer.options
+    return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+
+def layers(model: nn.Module, parameters: Tensors, buffers: Tensors, x: Tensor) -> list[Layer]:
+    """Return the layers that use the parameters, each parameter exactly once.
+
+    Raises:
+        UnsupportedUseError: a parameter is used twice, not at all, or by another operation.
+    """
+    found: list[Layer] = []
+
+    def record(layer: Layer, inputs: Tensor) -> Tensor:
+        found.append(layer)
+        bias = None if layer.bias is None else parameters[layer.bias]
+        return apply_layer(layer, inputs, parameters[layer.weight], bias)
+
+    uses = ParameterUses(parameters, examples=x.shape[0], handler=record)
+    with torch.no_grad(), uses:
+        functional_call(model, {**parameters, **buffers}, (x,))
+    unused = sorted(set(parameters) - uses.used)
+    if unused:
+        raise UnsupportedUseError(f"{unused} are not seen in use")
+    return found
