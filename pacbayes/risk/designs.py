@@ -1,0 +1,179 @@
+"""One forward pass in which every example has its own independent weights."""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from pacbayes.posterior import Layer, ParameterUses, SpikeAndSlab, UnsupportedUseError, layers
+from pacbayes.risk.noise import BlockNoise
+
+CHUNK_ENTRIES = 50_000_000
+"""Largest number of drawn weights held at once; bounds memory, not the law."""
+
+
+class Design(Protocol):
+    """Turns inputs into logits, example i through weights drawn for it alone."""
+
+    @property
+    def normals(self) -> int:
+        """Normal numbers consumed per (example, draw)."""
+
+    @property
+    def chunk(self) -> int:
+        """Examples handled at once."""
+
+    def __call__(self, x: Tensor, noise: BlockNoise) -> Tensor:
+        """Return logits (B, classes) of inputs (B, *shape)."""
+
+
+def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> "Layered | General":
+    """Return the cheapest design whose conditions the network meets, found on a few examples.
+
+    A network whose parameters are each used exactly once, by a linear or convolution layer whose
+    input's first axis is the examples, is evaluated layer by layer; any other by really drawing
+    all weights for each example.
+    """
+    try:
+        found = layers(model, posterior.mean, posterior.buffers, x)
+    except UnsupportedUseError:
+        return General(model=model, posterior=posterior)
+    return Layered.of(model, posterior, found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layered:
+    """Exact per-example weights, layer by layer.
+
+    A linear layer with one input row per example: given the row x, the outputs under independent
+    Gaussian weights are independent Gaussians with mean ``x m' + b`` and variance ``x^2 (s^2)' +
+    s_b^2`` (local reparametrization, Kingma, Salimans and Welling 2015), which is exact because
+    the inclusion is 0 or 1, no weight is shared, and each is used once per example. Convolutions,
+    and linear layers with several rows per example, draw a weight array per example.
+    """
+
+    model: nn.Module
+    posterior: SpikeAndSlab
+    variance: dict[str, Tensor]
+    normals: int
+    chunk: int
+
+    @classmethod
+    def of(cls, model: nn.Module, posterior: SpikeAndSlab, found: list[Layer]) -> Self:
+        """Return the design for a network whose layers are known."""
+        drawn, normals = 0, 0
+        for layer in found:
+            entries = posterior.mean[layer.weight].numel()
+            if _is_local(layer):
+                normals += posterior.mean[layer.weight].shape[0]
+            else:
+                bias = 0 if layer.bias is None else posterior.mean[layer.bias].numel()
+                normals += int(posterior.kept(layer.weight).sum()) + bias
+                drawn = max(drawn, entries)
+        return cls(
+            model=model,
+            posterior=posterior,
+            variance={name: scale.square() for name, scale in posterior.scale.items()},
+            normals=normals,
+            chunk=max(1, CHUNK_ENTRIES // max(drawn, 1)),
+        )
+
+    def __call__(self, x: Tensor, noise: BlockNoise) -> Tensor:
+        """Return logits, each example through its own weights."""
+
+        def handle(layer: Layer, inputs: Tensor) -> Tensor:
+            if _is_local(layer):
+                return self._local(layer, inputs, noise)
+            weight = _draw(self.posterior, layer.weight, inputs.shape[0], noise)
+            bias = None
+            if layer.bias is not None:
+                bias = _draw(self.posterior, layer.bias, inputs.shape[0], noise)
+            return _apply_each(layer, inputs, weight, bias)
+
+        mean = self.posterior.mean
+        with ParameterUses(mean, examples=x.shape[0], handler=handle):
+            return functional_call(self.model, {**mean, **self.posterior.buffers}, (x,))
+
+    def _local(self, layer: Layer, x: Tensor, noise: BlockNoise) -> Tensor:
+        mean, variance = self.posterior.mean, self.variance
+        has_bias = layer.bias is not None
+        centre = F.linear(x, mean[layer.weight], mean[layer.bias] if has_bias else None)
+        spread = F.linear(
+            x.square(), variance[layer.weight], variance[layer.bias] if has_bias else None
+        )
+        return centre + spread.sqrt() * noise.normal(layer.weight, *centre.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class General:
+    """Really drawn weights for every example, for any network."""
+
+    model: nn.Module
+    posterior: SpikeAndSlab
+
+    @property
+    def normals(self) -> int:
+        """Normal numbers per (example, draw): one for every kept entry."""
+        return sum(int(self.posterior.kept(name).sum()) for name in self.posterior.mean)
+
+    @property
+    def chunk(self) -> int:
+        """Examples handled at once."""
+        entries = sum(mean.numel() for mean in self.posterior.mean.values())
+        return max(1, CHUNK_ENTRIES // max(entries, 1))
+
+    def __call__(self, x: Tensor, noise: BlockNoise) -> Tensor:
+        """Return logits, by vmap where the network allows it and one by one elsewhere."""
+        drawn = {
+            name: _draw(self.posterior, name, x.shape[0], noise) for name in self.posterior.mean
+        }
+
+        def one(weights: dict[str, Tensor], example: Tensor) -> Tensor:
+            tensors = {**weights, **self.posterior.buffers}
+            logits: Tensor = functional_call(self.model, tensors, (example[None],))
+            return logits[0]
+
+        try:
+            return vmap(one)(drawn, x)
+        except RuntimeError:
+            rows = [{k: w[i] for k, w in drawn.items()} for i in range(x.shape[0])]
+            return torch.stack([one(weights, x[i]) for i, weights in enumerate(rows)])
+
+
+def _is_local(layer: Layer) -> bool:
+    return layer.op == "linear" and layer.rows == 2
+
+
+def _draw(posterior: SpikeAndSlab, name: str, rows: int, noise: BlockNoise) -> Tensor:
+    """Return one array per example, (B, *shape); only kept entries consume noise."""
+    mean, scale, kept = posterior.mean[name], posterior.scale[name], posterior.kept(name)
+    slab = mean[kept] + scale[kept] * noise.normal(name, rows, int(kept.sum()))
+    if bool(kept.all()):
+        return slab.reshape(rows, *mean.shape)
+    drawn = torch.zeros(rows, mean.numel())
+    drawn[:, kept.reshape(-1)] = slab
+    return drawn.reshape(rows, *mean.shape)
+
+
+def _apply_each(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Apply a layer with one weight array per example."""
+    examples = x.shape[0]
+    if layer.op == "linear":
+        flat = x.reshape(examples, -1, x.shape[-1])
+        out = torch.bmm(flat, weight.transpose(1, 2))
+        out = out if bias is None else out + bias[:, None]
+        return out.reshape(*x.shape[:-1], weight.shape[1])
+    stride, padding, dilation, groups = layer.options
+    out = F.conv2d(
+        x.reshape(1, examples * x.shape[1], *x.shape[2:]),
+        weight.reshape(-1, *weight.shape[2:]),
+        None if bias is None else bias.reshape(-1),
+        stride,
+        padding,
+        dilation,
+        groups * examples,
+    )
+    return out.reshape(examples, weight.shape[1], *out.shape[2:])

@@ -1,0 +1,104 @@
+"""Counting the errors of the Gibbs classifier."""
+
+import copy
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pacbayes.data import Examples
+from pacbayes.data.loss import is_right
+from pacbayes.errors import InputError, UsageError
+from pacbayes.posterior import SpikeAndSlab
+from pacbayes.risk.counts import Counts
+from pacbayes.risk.designs import Design, design_for
+from pacbayes.risk.noise import BLOCK, BlockNoise
+from pacbayes.runtime.files import write_json
+from pacbayes.runtime.progress import progress
+from pacbayes.runtime.reading import read_json
+
+TRIALS = 600_000
+NORMALS = 5_000_000_000
+
+
+def default_draws(model: nn.Module, posterior: SpikeAndSlab, sample: Examples) -> int:
+    """Return the number of draws per example, from shapes alone.
+
+    Enough for 600,000 trials, or for 5e9 normal numbers where weights are really drawn; at least
+    one. It depends on no risk that was counted, so it is fixed before the first draw.
+    """
+    design = design_for(model, posterior, sample.inputs[:4])
+    trials = min(TRIALS, NORMALS // max(design.normals, 1))
+    return max(1, math.ceil(trials / len(sample.labels)) if trials > len(sample.labels) else 1)
+
+
+@torch.no_grad()
+def evaluate(
+    posterior: SpikeAndSlab,
+    model: nn.Module,
+    sample: Examples,
+    *,
+    draws: int,
+    root: int,
+    journal: Path | None = None,
+    quiet: bool = False,
+) -> Counts:
+    """Return the errors of ``draws`` passes with fresh weights for every (example, draw).
+
+    The trials are independent Bernoulli variables whose mean is the Gibbs risk on the sample
+    (design ``fresh-weights``). A tie for the top logit and a non-finite logit count as errors.
+    The counts depend on the root, not on the order of execution; finished draws are kept in
+    ``journal`` and a killed run goes on from there.
+
+    Args:
+        posterior: the law of the weights.
+        model: the network; it is copied, put in eval mode and not modified.
+        sample: the certificate part, in the order of its indices.
+        draws: weight draws per example, fixed beforehand.
+        root: integer of the SHA-256 that names the evaluation.
+        journal: file for the counts of finished draws, or ``None``.
+        quiet: no progress on stderr.
+
+    Raises:
+        UsageError: there are no draws or no examples.
+        InputError: the journal belongs to another evaluation.
+    """
+    if draws < 1 or len(sample.labels) < 1:
+        raise UsageError("evaluation needs at least one draw and one example")
+    network = copy.deepcopy(model).eval()
+    design = design_for(network, posterior, sample.inputs[:4])
+    done = [] if journal is None else _read_journal(journal, root=root, draws=draws)
+    with progress("evaluate", draws, quiet=quiet) as bar:
+        bar.advance(len(done))
+        for draw in range(len(done), draws):
+            done.append(_errors_of_draw(design, posterior, sample, root=root, draw=draw))
+            if journal is not None:
+                write_json(journal, {"root": f"{root:064x}", "draws": draws, "errors": done})
+            bar.advance(1, note=f"risk {sum(done) / (len(done) * len(sample.labels)):.4f}")
+    return Counts(errors=sum(done), trials=draws * len(sample.labels))
+
+
+def _errors_of_draw(
+    design: Design, posterior: SpikeAndSlab, sample: Examples, *, root: int, draw: int
+) -> int:
+    names = tuple(sorted(posterior.mean))
+    errors, seen = 0, 0
+    for block, rows in enumerate(torch.arange(len(sample.labels)).split(BLOCK)):
+        noise = BlockNoise(root=root, draw=draw, block=block, names=names)
+        for chunk in rows.split(min(design.chunk, BLOCK)):
+            logits = design(sample.inputs[chunk], noise)
+            errors += int((~is_right(logits, sample.labels[chunk])).sum())
+            seen += len(chunk)
+    if seen != len(sample.labels):
+        raise InputError(f"evaluation saw {seen} examples instead of {len(sample.labels)}")
+    return errors
+
+
+def _read_journal(journal: Path, *, root: int, draws: int) -> list[int]:
+    if not journal.exists():
+        return []
+    stored = read_json(journal)
+    if stored.get("root") != f"{root:064x}" or stored.get("draws") != draws:
+        return []
+    return [int(errors) for errors in stored["errors"]]

@@ -1,0 +1,129 @@
+"""Counting: every example once per draw, the same integers whatever the order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pacbayes.data import Examples
+from pacbayes.data.loss import is_right
+from pacbayes.errors import UsageError
+from pacbayes.posterior import SpikeAndSlab
+from pacbayes.risk import Counts, count_errors, default_draws, evaluate
+from tests.networks import EVERY, build, mlp
+from tests.posterior.laws import posterior_around, weights_of
+
+
+def sample(n: int, shape: tuple[int, ...] = (6,)) -> Examples:
+    generator = torch.Generator().manual_seed(5)
+    return Examples(
+        inputs=torch.randn(n, *shape, generator=generator),
+        labels=torch.randint(0, 3, (n,), generator=generator),
+        items=np.arange(32 * n, dtype=np.uint8).reshape(n, 32),
+    )
+
+
+def law(kind: str = "mlp") -> tuple[torch.nn.Module, SpikeAndSlab]:
+    model = build(EVERY[kind][0])
+    return model, posterior_around(weights_of(model))
+
+
+@pytest.mark.parametrize("n", [1, 249, 250, 251, 600])
+def test_trials_are_draws_times_examples(n: int) -> None:
+    model, posterior = law()
+    counts = evaluate(posterior, model, sample(n), draws=3, root=1, quiet=True)
+    assert counts.trials == 3 * n
+
+
+def test_counts_depend_on_the_root_and_on_nothing_else() -> None:
+    model, posterior = law()
+    first = evaluate(posterior, model, sample(400), draws=2, root=1, quiet=True)
+    again = evaluate(posterior, model, sample(400), draws=2, root=1, quiet=True)
+    other = evaluate(posterior, model, sample(400), draws=2, root=2, quiet=True)
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_risk_is_the_one_of_really_drawn_networks(kind: str) -> None:
+    """Against 4,000 whole networks: both average Bernoulli variables, 6 standard errors apart."""
+    model, posterior = law(kind)
+    few = sample(20, EVERY[kind][1])
+    ours = evaluate(posterior, model, few, draws=2000, root=3, quiet=True)
+    generator = torch.Generator().manual_seed(9)
+    risks = []
+    for _ in range(4000):
+        weights = {
+            name: m + posterior.scale[name] * torch.randn(m.shape, generator=generator)
+            for name, m in posterior.mean.items()
+        }
+        logits = torch.func.functional_call(model, weights, (few.inputs,))
+        risks.append(1 - is_right(logits, few.labels).double().mean())
+    slow = torch.stack(risks)
+    risk = ours.errors / ours.trials
+    error = (float(slow.var()) / len(slow) + risk * (1 - risk) / ours.trials) ** 0.5
+    assert abs(float(slow.mean()) - risk) < 6 * error
+
+
+def test_a_killed_evaluation_goes_on(tmp_path: Path) -> None:
+    model, posterior = law()
+    journal = tmp_path / "draws.json"
+    evaluate(posterior, model, sample(300), draws=5, root=1, journal=journal, quiet=True)
+    text = journal.read_text()
+    whole = evaluate(posterior, model, sample(300), draws=5, root=1, quiet=True)
+    import json
+
+    stored = json.loads(text)
+    assert sum(stored["errors"]) == whole.errors
+    stored["errors"] = stored["errors"][:2]
+    journal.write_text(json.dumps(stored))
+    again = evaluate(posterior, model, sample(300), draws=5, root=1, journal=journal, quiet=True)
+    assert again == whole
+
+
+def test_a_journal_of_another_evaluation_is_not_used(tmp_path: Path) -> None:
+    model, posterior = law()
+    journal = tmp_path / "draws.json"
+    evaluate(posterior, model, sample(300), draws=5, root=1, journal=journal, quiet=True)
+    other = evaluate(posterior, model, sample(300), draws=5, root=2, journal=journal, quiet=True)
+    assert other == evaluate(posterior, model, sample(300), draws=5, root=2, quiet=True)
+
+
+def test_the_model_is_not_touched() -> None:
+    model, posterior = law()
+    model.train()
+    before = weights_of(model)
+    evaluate(posterior, model, sample(10), draws=1, root=1, quiet=True)
+    assert model.training
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
+
+
+def test_a_constant_network_gets_everything_wrong() -> None:
+    """All logits equal is a tie, and ties are errors: a dead network earns nothing."""
+    model = build(mlp)
+    dead = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    counts = count_errors(model, dead, {}, sample(50))
+    assert counts == Counts(errors=50, trials=50)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_non_finite_logits_are_errors(bad: float) -> None:
+    model = build(mlp)
+    weights = weights_of(model)
+    weights["2.bias"] = torch.tensor([bad, 0.0, 0.0])
+    assert count_errors(model, weights, {}, sample(50)).errors == 50
+
+
+def test_default_draws_come_from_shapes() -> None:
+    model, posterior = law()
+    assert default_draws(model, posterior, sample(600)) == 1000
+    assert default_draws(model, posterior, sample(601)) == 999
+
+
+def test_nothing_to_count_is_refused() -> None:
+    model, posterior = law()
+    with pytest.raises(UsageError):
+        evaluate(posterior, model, sample(10), draws=0, root=1, quiet=True)
+    with pytest.raises(UsageError):
+        Counts(errors=3, trials=2)
