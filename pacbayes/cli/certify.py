@@ -1,0 +1,106 @@
+"""`pacbayes certify`: from a ticket or checkpoint to a certificate."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pacbayes.cli.options import network_options, pairs, run_options
+
+if TYPE_CHECKING:
+    from pacbayes.pipeline import Certified
+
+NAMED_BY_TICKET = "the level-0 ticket that it names"
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  pacbayes certify RUN/level_14 --model lenet300 --data mnist --data-root DIR --dense --out OUT
+  pacbayes certify RUN/level_00 --model lenet300 --data mnist --prior init --out OUT
+  pacbayes certify model.pt --init init.pt --mask mask.pt --model lenet300 --data mnist --out OUT
+  pacbayes certify model.pt --prior split --split 0.5 --model mypkg:net --data npz:x.npz --out OUT
+"""
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@network_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="folder for the output")
+@click.option("--init", type=click.Path(path_type=Path), help="initial weights, drawn without data")
+@click.option("--mask", type=click.Path(path_type=Path), help="mask, 1 = kept")
+@click.option("--key", help="which entry of the checkpoint holds the weights")
+@click.option("--mask-from-zeros", is_flag=True, help="take exact zeros as removed")
+@click.option(
+    "--trained-on",
+    type=click.Choice(["all", "prior-part", "none"]),
+    default="all",
+    show_default=True,
+    help="what a file of another tool has seen of these data",
+)
+@click.option("--split", type=float, help="share of the training examples in the prior part")
+@click.option("--split-file", type=click.Path(path_type=Path), help="index lists of the split")
+@click.option(
+    "--prior",
+    type=click.Choice(["split", "init", "zero"]),
+    help="centre of the prior [default: split where there is a prior part, else init, else zero]",
+)
+@click.option("--all-data", is_flag=True, help="certify on all examples and charge the mask")
+@click.option(
+    "--dense",
+    is_flag=False,
+    flag_value=NAMED_BY_TICKET,
+    metavar="[TICKET]",
+    help="certify the dense twin too [default: the level-0 ticket that ticket.json names]",
+)
+@click.option(
+    "--start",
+    type=click.Choice(["prior", "trained"]),
+    help="first means of the posterior [default: trained for files of other tools, else prior]",
+)
+@click.option("--delta", default="0.05", show_default=True, help="failure probability")
+@click.option("--objective", type=click.Choice(["kl", "quad"]), default="kl", show_default=True)
+@click.option("--epochs", type=int, help="of fitting [default: 5 with a prior part, else 40]")
+@click.option("--prior-epochs", type=int, default=20, show_default=True, help="of a fresh prior")
+@click.option("--lr", type=float, help="peak learning rate of the means")
+@click.option("--batch-size", type=int, default=250, show_default=True, help="of fitting")
+@click.option("--draws", type=int, help="weight draws per example [default: by shapes]")
+@click.option("--priors-tried", type=int, default=1, show_default=True, help="costs ln K nats")
+@click.option("--declare", multiple=True, metavar="V#=TEXT", help="state a condition yourself")
+@click.option("--name", help="subject of the certificate [default: MODEL/DATA/ROLE]")
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
+@run_options
+def certify(path: Path, form: str, quick: bool, dense: str | None, **options: Any) -> None:
+    """Certify the test error of the Gibbs classifier around a ticket or checkpoint.
+
+    Finished stages are kept in --out, so a killed run goes on where it stopped.
+    """
+    from pacbayes.pipeline import CertifyRequest
+    from pacbayes.pipeline import certify as certify_ticket
+
+    options["model_args"] = pairs(options["model_args"], flag="--model-args")
+    options["declare"] = pairs(options["declare"], flag="--declare")
+    if quick:
+        options["epochs"] = min(options["epochs"] or 2, 2)
+        options["prior_epochs"] = min(options["prior_epochs"], 2)
+    twin = dense is not None and (True if dense == NAMED_BY_TICKET else Path(dense))
+    found = certify_ticket(CertifyRequest(path=path, dense=twin, **options))
+    click.echo(_render(found, form), nl=False)
+
+
+def _render(found: list["Certified"], form: str) -> str:
+    from pacbayes.certificate import compare_certificates, render, render_certificate
+
+    certificates = [item.certificate for item in found]
+    if form == "json":
+        documents = [certificate.document for certificate in certificates]
+        value = documents[0] if len(documents) == 1 else documents
+        return json.dumps(value, indent=2, sort_keys=True) + "\n"
+    if form == "markdown":
+        return render(compare_certificates(certificates), "markdown")
+    parts = [render_certificate(certificate) for certificate in certificates]
+    if len(certificates) > 1:
+        parts.append(render(compare_certificates(certificates), "text"))
+    remarks = [f"note: {remark}\n" for item in found for remark in item.remarks]
+    files = [f"written: {item.path}\n" for item in found]
+    return "\n".join([*parts, "".join([*remarks, *files])])

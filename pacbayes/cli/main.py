@@ -1,0 +1,106 @@
+"""The `pacbayes` program: its commands, and one place where errors become exit codes."""
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from pacbayes.cli.bound import bound
+from pacbayes.cli.certify import certify
+from pacbayes.cli.compare import compare
+from pacbayes.cli.demo import demo
+from pacbayes.cli.find import find
+from pacbayes.cli.inspect import inspect
+from pacbayes.cli.verify import verify
+from pacbayes.errors import PacBayesError, UnsoundError
+
+USAGE = 2
+INTERNAL = 70
+INTERRUPTED = 130
+TERMINATED = 143
+
+EXAMPLES = """
+\b
+Examples:
+  pacbayes demo
+  pacbayes find --model lenet300 --data mnist --data-root DIR --levels 14 --out RUN
+  pacbayes certify RUN/level_14 --model lenet300 --data mnist --data-root DIR --dense --out OUT
+  pacbayes verify OUT/certificate.json
+
+\b
+Exit codes: 0 fine; 1 does not verify, or worse than asked; 2 usage; 3 input missing or
+malformed; 4 a validity condition is violated; 70 internal error; 74 writing failed.
+"""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXAMPLES,
+)
+@click.version_option(package_name="pacbayes", prog_name="pacbayes")
+def cli() -> None:
+    """Certified test-error bounds for neural networks, dense and pruned."""
+
+
+for command in (demo, inspect, find, certify, bound, verify, compare):
+    cli.add_command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and leave with its exit code."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Return the exit code of one run; only internal errors show a traceback.
+
+    Args:
+        argv: arguments without the program's name; ``None`` takes those of the process.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result = cli.main(args=argv, prog_name="pacbayes", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; run the same command again to go on")
+        return INTERRUPTED
+    except Exception as error:
+        return _explain(error)
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    """Say what went wrong and return the exit code; a traceback only for a bug."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return USAGE
+    if isinstance(error, UnsoundError):
+        _say("no certificate can be issued:")
+        for problem in error.problems:
+            click.echo(f"  [{problem.condition}] {problem.message}", err=True)
+        return error.exit_code
+    if isinstance(error, PacBayesError):
+        _say(str(error))
+        return error.exit_code
+    if isinstance(error, MemoryError):
+        _say("out of memory")
+        return INTERNAL
+    traceback.print_exception(error)
+    _say("internal error; please report the lines above")
+    return INTERNAL
+
+
+def _say(text: str) -> None:
+    click.echo(f"pacbayes: {text}", err=True)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    _say("terminated; run the same command again to go on")
+    sys.exit(TERMINATED)

@@ -1,0 +1,70 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pacbayes.errors import UsageError
+
+Command = Callable[..., Any]
+
+
+def network_options(command: Command) -> Command:
+    """Add the options that name network and data."""
+    options = [
+        click.option("--model", required=True, help="mlp:A-B-C, lenet300, lenet5, module:function"),
+        click.option("--model-args", multiple=True, metavar="K=V", help="argument of the network"),
+        click.option(
+            "--data",
+            required=True,
+            help="digits, mnist, fashion-mnist, npz:FILE, synthetic, module:function",
+        ),
+        click.option(
+            "--data-root",
+            type=click.Path(path_type=Path),
+            envvar="PACBAYES_DATA",
+            help="folder of the data (or PACBAYES_DATA)",
+        ),
+        click.option(
+            "--normalize",
+            default="none",
+            show_default=True,
+            metavar="MEAN,STD",
+            help="constants after pixels/255; charged at their precision unless declared (V6)",
+        ),
+    ]
+    return _decorate(command, options)
+
+
+def run_options(command: Command) -> Command:
+    """Add seed, force, quick and quiet."""
+    options = [
+        click.option("--seed", type=int, default=1, show_default=True, help="finding and fitting"),
+        click.option("--force", is_flag=True, help="replace what another request left in --out"),
+        click.option("--quick", is_flag=True, help="fewer epochs and levels, the same conditions"),
+        click.option("-q", "--quiet", is_flag=True, help="no progress on stderr"),
+    ]
+    return _decorate(command, options)
+
+
+def _decorate(command: Command, options: list[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def pairs(texts: tuple[str, ...], *, flag: str) -> dict[str, str]:
+    """Return ``K=V`` texts as a dict.
+
+    Raises:
+        UsageError: a text has no ``=`` or a key is given twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key or key in found:
+            raise UsageError(f"{flag} takes KEY=VALUE with each key once, got {text!r}")
+        found[key] = value
+    return found

@@ -1,0 +1,206 @@
+"""From a checkpoint to its certificates: the arrows in order, resumable."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from pacbayes.bounds import Confidence
+from pacbayes.certificate import Certificate, issue
+from pacbayes.certificate.document import canonical
+from pacbayes.checkpoints import read_ticket
+from pacbayes.data import Data, Split, load_data, split_from_file
+from pacbayes.errors import InputError, UsageError
+from pacbayes.models import build_model
+from pacbayes.pipeline import evidence, preprocessing
+from pacbayes.pipeline.find import fresh_plan, run_levels, split_for
+from pacbayes.pipeline.request import CertifyRequest
+from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage, fit_stage
+from pacbayes.pipeline.subject import Role, choose_subject, known_provenance
+from pacbayes.pruning import FindPlan, TrainPlan
+from pacbayes.risk import problems as probe
+from pacbayes.runtime.environment import environment
+from pacbayes.runtime.files import require_writable, write_bytes, write_json
+from pacbayes.runtime.reading import read_json
+from pacbayes.runtime.seeds import Seeds
+from pacbayes.tickets import Ticket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certified:
+    """One certificate, where it lies, and what the user should read beside it."""
+
+    certificate: Certificate
+    path: Path
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What the request names, loaded."""
+
+    data: Data
+    model: nn.Module
+    split: Split | None
+    confidence: Confidence
+
+
+def certify(request: CertifyRequest) -> list[Certified]:
+    """Return the certificate of a ticket or checkpoint, and of its dense twin if asked for.
+
+    Leaves ``certificate.json`` (and ``dense.certificate.json``) in the output folder, next to the
+    posterior and the counted draws of each, so that a killed run goes on where it stopped.
+
+    Raises:
+        UnsoundError: validity conditions do not hold; carries all of them.
+        InputError: a file is missing, malformed or does not fit.
+        UsageError: options contradict each other, or the folder holds another request.
+    """
+    require_writable(request.out)
+    inputs = _load(request)
+    ticket, foreign = _read(request.path, inputs, request)
+    jobs: list[tuple[Role, Ticket, bool]] = [("ticket", ticket, foreign)]
+    if request.dense is not False:
+        twin, twin_foreign = _read_dense(ticket, inputs, request)
+        jobs.append(("dense", twin, twin_foreign))
+    _require_same_request(request, inputs, [job[1] for job in jobs])
+    return [_certify_one(role, t, foreign, inputs, request) for role, t, foreign in jobs]
+
+
+def _load(request: CertifyRequest) -> Inputs:
+    data = load_data(request.data, root=request.data_root, normalize=request.normalize)
+    model = build_model(
+        request.model,
+        in_shape=data.shape,
+        classes=data.classes,
+        args=request.model_args,
+        seed=request.seed,
+    )
+    split = None
+    total = len(data.train.labels)
+    if request.split_file is not None:
+        split = split_from_file(request.split_file, total)
+    elif request.split is not None:
+        split = split_for(data, request.split, Seeds(request.seed))
+    return Inputs(data=data, model=model, split=split, confidence=Confidence(request.delta))
+
+
+def _read(path: Path, inputs: Inputs, request: CertifyRequest) -> tuple[Ticket, bool]:
+    """Return a ticket with known provenance, and whether another tool made it."""
+    shapes = {name: tuple(p.shape) for name, p in inputs.model.named_parameters()}
+    ticket = read_ticket(
+        path,
+        init=request.init,
+        mask=request.mask,
+        key=request.key,
+        mask_from_zeros=request.mask_from_zeros,
+        parameter_shapes=shapes,
+        buffer_names=tuple(name for name, _ in inputs.model.named_buffers()),
+    )
+    foreign = ticket.provenance.data is None
+    return known_provenance(ticket, inputs.data, inputs.split, request), foreign
+
+
+def _read_dense(ticket: Ticket, inputs: Inputs, request: CertifyRequest) -> tuple[Ticket, bool]:
+    if isinstance(request.dense, Path):
+        plain = replace(request, init=None, mask=None, mask_from_zeros=False, path=request.dense)
+        return _read(request.dense, inputs, plain)
+    if ticket.dense is None:
+        raise UsageError(
+            "--dense without a path needs a ticket that names its dense twin; give --dense TICKET"
+        )
+    folder = request.path.parent / "level_00"
+    twin, foreign = _read(folder, inputs, replace(request, init=None, mask=None))
+    if twin.digest != ticket.dense:
+        raise InputError(f"{folder}: is not the dense twin that {request.path} names")
+    return twin, foreign
+
+
+def _require_same_request(request: CertifyRequest, inputs: Inputs, tickets: list[Ticket]) -> None:
+    facts = {k: str(v) for k, v in asdict(request).items() if k not in _IRRELEVANT}
+    facts["data_sha256"] = inputs.data.digest
+    facts["tickets"] = " ".join(ticket.digest for ticket in tickets)
+    text = json.dumps(facts, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    record = request.out / "request.json"
+    if record.exists() and not request.force and read_json(record)["request"] != digest:
+        raise UsageError(
+            f"{request.out} holds the work of another request; choose another --out or give --force"
+        )
+    write_json(record, {"schema": "pacbayes/request/1", "request": digest})
+
+
+_IRRELEVANT = ("path", "out", "data_root", "force", "quiet", "init", "mask", "dense", "split_file")
+
+
+def _certify_one(
+    role: Role, ticket: Ticket, foreign: bool, inputs: Inputs, request: CertifyRequest
+) -> Certified:
+    folder = request.out / role
+    require_writable(folder)
+    data, model = inputs.data, inputs.model
+
+    def train_prior(theirs: Ticket, split: Split) -> Ticket:
+        return _train_prior(folder / "prior", theirs, split, inputs, request)
+
+    subject = choose_subject(
+        ticket,
+        role=role,
+        foreign=foreign,
+        split=inputs.split,
+        request=request,
+        total=len(data.train.labels),
+        train_prior=train_prior,
+    )
+    stage = Stage(
+        subject=subject,
+        model=model,
+        data=data,
+        sample=data.train.part(subject.certificate),
+        confidence=inputs.confidence,
+        folder=folder,
+        request=request,
+    )
+    probed = probe(model, subject.prior.mean, subject.prior.buffers, stage.sample)
+    evidence.require_sound(stage, probed)
+    posterior, prior = fit_stage(stage)
+    draws = draws_for(stage, posterior)
+    evaluation = evaluate_stage(stage, posterior, prior, draws=draws, label="posterior")
+    found = evidence.gather(stage, posterior, prior, evaluation, probed)
+    certificate = issue(
+        name=request.name or f"{request.model}/{request.data}/{role}",
+        confidence=inputs.confidence,
+        data=found.data,
+        prior=found.prior,
+        posterior=found.posterior,
+        draws=found.draws,
+        conditions=found.conditions,
+        references=found.references,
+        priors_tried=request.priors_tried,
+        union=preprocessing.choices(data, request.declare),
+        environment=environment(),
+    )
+    path = request.out / ("certificate.json" if role == "ticket" else "dense.certificate.json")
+    write_bytes(path, canonical(certificate.document))
+    return Certified(certificate=certificate, path=path, remarks=subject.remarks)
+
+
+def _train_prior(
+    folder: Path, theirs: Ticket, split: Split, inputs: Inputs, request: CertifyRequest
+) -> Ticket:
+    """Train a fresh network, pruned to the density of theirs, on the prior part."""
+    base = FindPlan(train=TrainPlan(epochs=request.prior_epochs, lr=0.1), levels=0)
+    plan = fresh_plan(base, theirs.mask.density)
+    return run_levels(
+        folder,
+        inputs.model,
+        inputs.data,
+        split,
+        plan=plan,
+        seeds=Seeds(request.seed).child("prior"),
+        done=[],
+        notes={"model": request.model},
+        quiet=request.quiet,
+    )

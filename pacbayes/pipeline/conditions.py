@@ -1,0 +1,158 @@
+"""What is known about each validity condition of one subject."""
+
+from pacbayes.certificate import Condition, checked, declared, not_applicable, violated
+from pacbayes.data import Data, Duplicates
+from pacbayes.errors import Problem
+from pacbayes.pipeline.preprocessing import constants_of, is_charged
+from pacbayes.pipeline.request import CertifyRequest
+from pacbayes.pipeline.subject import Subject
+from pacbayes.posterior import Prior
+from pacbayes.tickets import IndexSet
+
+BY_CONSTRUCTION = {
+    "V7": "0-1 loss from integer counts",
+    "V10": "examples are tensors in memory; nothing random touches them",
+    "V13": "the kl bound has no free parameter",
+    "V15": "draws fixed from shapes, seed derived from digests",
+    "V17": "binomial tail at its own share of delta",
+    "V18": "exact fractions",
+    "V19": "proposed in floating point, accepted by the decimal checker",
+    "V20": "float32 on the CPU; ties and non-finite logits are errors",
+    "V21": "every index of the certificate part once per draw",
+    "V23": "SHA-256 of weights, mask, prior and posterior",
+    "V24": "posterior, prior and network have the same parameters",
+    "V25": "same support on both sides",
+    "V26": "one stored law for drawing and divergence",
+    "V27": "fresh weights for every (example, draw)",
+    "V29": "one stream per draw, block and tensor, unused by fitting",
+    "V30": "2 sqrt(n) holds for every n",
+}
+
+BUILT_IN = {
+    "V8": "a public benchmark, taken as an independent sample",
+    "V16": "nothing is known of earlier certificates on these data",
+    "V28": "no pre-trained weights",
+}
+
+
+def conditions(
+    subject: Subject,
+    prior: Prior,
+    data: Data,
+    duplicates: Duplicates,
+    *,
+    probed: list[Problem],
+    request: CertifyRequest,
+) -> list[Condition]:
+    """Return all 32 conditions with their status; nothing is left out.
+
+    Args:
+        subject: what is certified.
+        prior: the subject's prior, scales chosen.
+        data: the data.
+        duplicates: equal contents within and across the split.
+        probed: problems that the probes of the network found.
+        request: the options, with what the user declared.
+    """
+    found = {key: checked(key, note) for key, note in BY_CONSTRUCTION.items()}
+    found |= _provenance(subject, prior)
+    found |= _choices(prior, request)
+    found |= _data(data, subject.certificate, duplicates, request)
+    for key, note in subject.declared.items():
+        if found[key].status != "violated":
+            found[key] = declared(key, note)
+    for problem in probed:
+        found[problem.condition] = violated(problem.condition, problem.message)
+    for key, text in request.declare.items():
+        if found[key].status != "violated" or key == "V9":
+            found[key] = declared(key, text)
+    return list(found.values())
+
+
+def _provenance(subject: Subject, prior: Prior) -> dict[str, Condition]:
+    part = subject.certificate
+    overlap = len(part) - len(part.minus(prior.seen))
+    mask_overlap = len(part) - len(part.minus(prior.mask_seen))
+    found = {
+        "V1": checked("V1", f"prior saw {len(prior.seen)} examples, none of the {len(part)} here"),
+        "V3": checked(
+            "V3",
+            "inclusion 0 or 1, with the mask's code"
+            if _charged(prior)
+            else "inclusion is the free mask",
+        ),
+        "V4": checked("V4", "coded and charged" if _charged(prior) else "disjoint index sets"),
+        "V5": not_applicable("V5", "the network has no buffers"),
+    }
+    if overlap:
+        note = (
+            f"the prior has seen {overlap} of the {len(part)} certificate examples; "
+            "take another split, or --prior init"
+        )
+        found["V1"] = violated("V1", note)
+    if mask_overlap and not _charged(prior):
+        note = f"the mask has seen {mask_overlap} certificate examples and is not charged"
+        found["V4"] = violated("V4", note)
+    if prior.buffers:
+        found["V5"] = checked("V5", "equal in prior and posterior, from outside this part")
+    return found
+
+
+def _preprocessing(data: Data, part: IndexSet, request: CertifyRequest) -> Condition:
+    transform = data.transform
+    if transform.source == "fixed":
+        return checked("V6", f"{transform.text}, fixed beforehand")
+    if is_charged(data, request.declare):
+        return checked("V6", f"{transform.text}: every value at its precision was paid for")
+    if constants_of(data, part):
+        return violated(
+            "V6",
+            f"{transform.text}: the constants are the statistics of the certificate part, although "
+            "declared as fixed; drop --declare V6 to have them charged, or use pixels/255",
+        )
+    return declared("V6", request.declare["V6"])
+
+
+def _charged(prior: Prior) -> bool:
+    return prior.mask_price == "count"
+
+
+def _choices(prior: Prior, request: CertifyRequest) -> dict[str, Condition]:
+    grid = prior.grid
+    scales = "fixed from the prior part" if grid is None else f"a grid of {grid.size}, paid"
+    tried = request.priors_tried
+    by = "default" if tried == 1 else "user"
+    word = f"{tried} prior(s) tried, by the user's count"
+    return {
+        "V2": checked("V2", scales),
+        "V11": declared("V11", "no prior-side setting was tuned on this part", by="default"),
+        "V12": checked("V12", "weights multiply exactly; the checker recomputes them"),
+        "V14": declared("V14", word, by=by),
+        "V31": not_applicable("V31", "one claim; compare divides delta"),
+    }
+
+
+def _data(
+    data: Data, part: IndexSet, duplicates: Duplicates, request: CertifyRequest
+) -> dict[str, Condition]:
+    found = {key: declared(key, note, by="default") for key, note in BUILT_IN.items()}
+    found["V6"] = _preprocessing(data, part, request)
+    found["V9"] = checked(
+        "V9", f"{duplicates.within} repeated within, {duplicates.across} across the split"
+    )
+    found["V22"] = checked("V22", "range checked; labels are taken as given")
+    found["V32"] = (
+        checked("V32", data.description)
+        if data.builtin
+        else declared("V32", data.description, by="default")
+    )
+    if duplicates.across:
+        note = (
+            f"{duplicates.across} examples are in both parts of the split, "
+            f"first {duplicates.first_across}; remove them or --declare V9=TEXT"
+        )
+        found["V9"] = violated("V9", note)
+    elif 1000 * duplicates.within > len(part):
+        note = f"{duplicates.within} repeated examples (above 0.1 %); remove or --declare V9=TEXT"
+        found["V9"] = violated("V9", note)
+    return found

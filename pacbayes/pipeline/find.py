@@ -1,0 +1,182 @@
+"""Finding tickets into a folder, level by level, resumable."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from math import ceil, log
+from pathlib import Path
+
+from torch import nn
+
+from pacbayes.checkpoints import read_ticket
+from pacbayes.data import Data, Split, load_data, split_by_fraction
+from pacbayes.errors import UsageError
+from pacbayes.models import build_model
+from pacbayes.pruning import FindPlan, find_tickets
+from pacbayes.runtime.files import require_writable, write_json
+from pacbayes.runtime.folders import write_ticket
+from pacbayes.runtime.progress import progress
+from pacbayes.runtime.reading import read_json
+from pacbayes.runtime.seeds import Seeds
+from pacbayes.tickets import Ticket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindRequest:
+    """Options of one search for tickets.
+
+    Attributes:
+        model: text that builds the network.
+        data: text that names the data.
+        out: folder that receives ``level_00`` and so on, and ``find.json``.
+        plan: how to find.
+        model_args: arguments of the network.
+        data_root: folder of the data.
+        normalize: ``none`` or ``MEAN,STD``.
+        split: share of the training examples in the prior part; 0 trains on all of them.
+        seed: randomness of the split, the initial weights and training.
+        force: replace what another request left in ``out``.
+        quiet: no progress.
+    """
+
+    model: str
+    data: str
+    out: Path
+    plan: FindPlan
+    model_args: dict[str, str] = field(default_factory=dict)
+    data_root: Path | None = None
+    normalize: str = "none"
+    split: float = 0.5
+    seed: int = 1
+    force: bool = False
+    quiet: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides the tickets of a level (not how many there are)."""
+        plan = asdict(self.plan)
+        del plan["levels"]
+        facts = [self.model, self.model_args, self.data, self.normalize, self.split, self.seed]
+        text = json.dumps([*facts, plan], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find(request: FindRequest) -> list[Path]:
+    """Return the ticket folders of all levels, the dense network first.
+
+    Levels that an earlier run of the same request finished are kept, so a killed run goes on.
+
+    Raises:
+        UsageError: the folder holds the tickets of another request.
+        WriteError: the folder can't be written.
+    """
+    require_writable(request.out)
+    data = load_data(request.data, root=request.data_root, normalize=request.normalize)
+    seeds = Seeds(request.seed)
+    model = build_model(
+        request.model,
+        in_shape=data.shape,
+        classes=data.classes,
+        args=request.model_args,
+        seed=request.seed,
+    )
+    split = split_for(data, request.split, seeds)
+    _require_same_request(request, data)
+    done = _finished_levels(request)
+    run_levels(
+        request.out,
+        model,
+        data,
+        split,
+        plan=request.plan,
+        seeds=seeds.child("find"),
+        done=done,
+        notes=_notes(request),
+        quiet=request.quiet,
+    )
+    return [level_folder(request.out, level) for level in range(request.plan.levels + 1)]
+
+
+def split_for(data: Data, fraction: float, seeds: Seeds) -> Split:
+    """Return the split into prior and certificate part; fraction 0 has no prior part."""
+    total = len(data.train.labels)
+    return Split.everything(total) if fraction == 0 else split_by_fraction(total, fraction, seeds)
+
+
+def run_levels(
+    out: Path,
+    model: nn.Module,
+    data: Data,
+    split: Split,
+    *,
+    plan: FindPlan,
+    seeds: Seeds,
+    done: list[Ticket],
+    notes: dict[str, str],
+    quiet: bool,
+) -> Ticket:
+    """Find the levels that are missing, write each as it is found, and return the last."""
+    tickets = find_tickets(model, data, split, plan=plan, seeds=seeds, notes=notes, done=done)
+    last = done[-1] if done else None
+    with progress("find", plan.levels + 1, quiet=quiet) as bar:
+        bar.advance(len(done))
+        for last in tickets:
+            write_ticket(level_folder(out, last.level), last)
+            bar.advance(1, note=f"level {last.level} density {last.mask.density:.4f}")
+    if last is None:
+        raise UsageError("there are no levels to find")
+    return last
+
+
+def level_folder(out: Path, level: int) -> Path:
+    """Return the folder of one level."""
+    return out / f"level_{level:02d}"
+
+
+def _notes(request: FindRequest) -> dict[str, str]:
+    return {
+        "method": request.plan.method,
+        "score": request.plan.score,
+        "rewind": request.plan.rewind,
+        "model": request.model,
+        "request": request.digest,
+    }
+
+
+def _require_same_request(request: FindRequest, data: Data) -> None:
+    record = request.out / "find.json"
+    facts = {
+        "schema": "pacbayes/find/1",
+        "request": request.digest,
+        "data_sha256": data.digest,
+        "model": request.model,
+        "data": request.data,
+        "split": str(request.split),
+        "seed": request.seed,
+        "plan": {key: str(value) for key, value in asdict(request.plan).items()},
+    }
+    if record.exists() and not request.force and read_json(record)["request"] != request.digest:
+        raise UsageError(
+            f"{request.out} holds tickets of another request; choose another --out or give --force"
+        )
+    write_json(record, facts)
+
+
+def _finished_levels(request: FindRequest) -> list[Ticket]:
+    done: list[Ticket] = []
+    for level in range(request.plan.levels + 1):
+        folder = level_folder(request.out, level)
+        if not (folder / "ticket.json").exists():
+            break
+        ticket = read_ticket(folder)
+        if ticket.notes.get("request") != request.digest or ticket.level != level:
+            break
+        done.append(ticket)
+    return done
+
+
+def fresh_plan(plan: FindPlan, density: float) -> FindPlan:
+    """Return the plan whose last level has the given density, in rounds of at most 20 %."""
+    levels = 0 if density >= 1 else max(1, ceil(log(density) / log(0.8)))
+    fraction = 0.2 if levels == 0 else 1 - density ** (1 / levels)
+    return replace(plan, levels=levels, fraction=fraction)

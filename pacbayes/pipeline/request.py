@@ -1,0 +1,99 @@
+"""Everything that a user can ask of ``certify``."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pacbayes.errors import UsageError
+from pacbayes.posterior.objectives import ObjectiveName
+
+PriorChoice = Literal["split", "init", "zero"]
+TrainedOn = Literal["all", "prior-part", "none"]
+Start = Literal["prior", "trained"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertifyRequest:
+    """Options of one certification; the command line fills them one by one.
+
+    Attributes:
+        path: ticket folder or checkpoint.
+        model: text that builds the network.
+        model_args: arguments for it.
+        data: text that names the data.
+        data_root: folder of the data.
+        normalize: ``none`` or ``MEAN,STD``.
+        out: folder that everything is written to.
+        init: file with the initial weights of a foreign checkpoint.
+        mask: file with its mask.
+        key: which entry of a wrapped checkpoint holds the weights.
+        mask_from_zeros: take exact zeros of the weights as the mask.
+        trained_on: what a foreign checkpoint has seen of these data.
+        split: share of the training examples in the prior part.
+        split_file: index lists, instead of ``split``.
+        prior: centre of the prior; ``None`` chooses by what is there.
+        all_data: certify on all examples and charge the mask.
+        dense: certify the dense twin too; the path of its ticket, or ``True`` for the one that
+            the ticket names.
+        start: where fitting starts; ``None`` chooses by the source of the ticket.
+        delta: failure probability, as written.
+        objective: what fitting minimises.
+        epochs: fitting epochs; ``None`` chooses by the prior.
+        prior_epochs: training epochs where a fresh prior must be trained.
+        lr: peak learning rate of the means.
+        batch_size: examples per fitting step.
+        draws: weight draws per example; ``None`` chooses by shapes.
+        priors_tried: how many priors were tried, this one included.
+        declare: conditions declared by the user, by identifier.
+        name: subject of the certificate; ``None`` makes MODEL/DATA/ROLE.
+        seed: randomness of finding and fitting.
+        force: replace what another request left in ``out``.
+        quiet: no progress.
+    """
+
+    path: Path
+    model: str
+    data: str
+    out: Path
+    model_args: dict[str, str] = field(default_factory=dict)
+    data_root: Path | None = None
+    normalize: str = "none"
+    init: Path | None = None
+    mask: Path | None = None
+    key: str | None = None
+    mask_from_zeros: bool = False
+    trained_on: TrainedOn = "all"
+    split: float | None = None
+    split_file: Path | None = None
+    prior: PriorChoice | None = None
+    all_data: bool = False
+    dense: Path | bool = False
+    start: Start | None = None
+    delta: str = "0.05"
+    objective: ObjectiveName = "kl"
+    epochs: int | None = None
+    prior_epochs: int = 20
+    lr: float | None = None
+    batch_size: int = 250
+    draws: int | None = None
+    priors_tried: int = 1
+    declare: dict[str, str] = field(default_factory=dict)
+    name: str | None = None
+    seed: int = 1
+    force: bool = False
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.split is not None and self.split_file is not None:
+            raise UsageError("give --split or --split-file, not both")
+        if self.split is not None and not 0 <= self.split < 1:
+            raise UsageError(f"--split must lie in [0, 1), got {self.split}")
+        if self.priors_tried < 1:
+            raise UsageError(f"--priors-tried must be at least 1, got {self.priors_tried}")
+        if self.draws is not None and self.draws < 1:
+            raise UsageError(f"--draws must be at least 1, got {self.draws}")
+        if self.all_data and self.prior == "split":
+            raise UsageError(
+                "--all-data takes every example for the certificate; --prior split "
+                "needs some for the prior: give one of them"
+            )

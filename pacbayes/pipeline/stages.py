@@ -1,0 +1,181 @@
+"""The stages of one certification, each leaving a file that a killed run goes on from."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from pacbayes import __version__
+from pacbayes.bounds import Confidence
+from pacbayes.certificate import evaluation_root
+from pacbayes.data import Data, Examples, items_digest
+from pacbayes.errors import InputError
+from pacbayes.pipeline.request import CertifyRequest
+from pacbayes.pipeline.subject import Subject
+from pacbayes.posterior import FitPlan, Prior, SpikeAndSlab, fit
+from pacbayes.risk import Counts, default_draws, evaluate
+from pacbayes.runtime.files import write_json, write_tensors
+from pacbayes.runtime.reading import read_json
+from pacbayes.runtime.seeds import Seeds
+from pacbayes.tickets import digest
+
+EPOCHS = {"split": 5, "init": 40, "zero": 40, "given": 5}
+RATES = {"split": 1e-4, "init": 1e-3, "zero": 1e-3, "given": 1e-4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What every stage of one subject needs.
+
+    Attributes:
+        subject: what is certified.
+        model: the network.
+        data: the data.
+        sample: the certificate part, in the order of its indices.
+        confidence: how delta is shared.
+        folder: where the stages leave their files.
+        request: the options.
+    """
+
+    subject: Subject
+    model: nn.Module
+    data: Data
+    sample: Examples
+    confidence: Confidence
+    folder: Path
+    request: CertifyRequest
+
+    @property
+    def certificate_sha256(self) -> str:
+        """Digest of the contents of the certificate part."""
+        return items_digest(self.sample.items)
+
+
+def union_weight(prior: Prior, priors_tried: int) -> Fraction:
+    """Return the exact union weight of the choices on the prior's side."""
+    weight = Fraction(1, priors_tried)
+    return weight if prior.grid is None else weight * prior.grid.weight ** len(prior.grid_index)
+
+
+def fit_stage(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
+    """Fit the posterior, or read it back where the same fit was finished before."""
+    request, prior = stage.request, stage.subject.prior
+    plan = _fit_plan(stage)
+    record, stored = stage.folder / "posterior.json", stage.folder / "posterior.safetensors"
+    inputs = _fit_digest(stage, plan)
+    if record.exists() and stored.exists() and read_json(record)["inputs"] == inputs:
+        return _read_fitted(record, stored, prior)
+    journal = stage.folder / f"fit-{inputs[:12]}.safetensors"
+    fitted = fit(
+        prior,
+        stage.subject.start,
+        stage.model,
+        stage.sample,
+        plan=plan,
+        seeds=Seeds(request.seed).child(f"fit {stage.subject.role}"),
+        journal=journal,
+        quiet=request.quiet,
+    )
+    write_tensors(stored, fitted.posterior.tensors(), {"schema": "pacbayes/posterior/1"})
+    facts = {
+        "schema": "pacbayes/posterior/1",
+        "inputs": inputs,
+        "posterior_sha256": fitted.posterior.digest,
+        "prior_sha256": fitted.prior.digest,
+        "prior_kind": prior.kind,
+        "grid_index": fitted.prior.grid_index,
+    }
+    write_json(record, facts)
+    journal.unlink(missing_ok=True)
+    return fitted.posterior, fitted.prior
+
+
+def _fit_plan(stage: Stage) -> FitPlan:
+    request, prior, n = stage.request, stage.subject.prior, len(stage.sample.labels)
+    price = float(stage.confidence.theorem) * float(union_weight(prior, request.priors_tried))
+    kind = prior.kind
+    return FitPlan(
+        objective=request.objective,
+        n=n,
+        constant=math.log(2 * math.sqrt(n)) - math.log(price),
+        epochs=EPOCHS[kind] if request.epochs is None else request.epochs,
+        batch_size=request.batch_size,
+        lr=request.lr or RATES[kind],
+        scale_lr=10 * (request.lr or RATES[kind]),
+    )
+
+
+def _fit_digest(stage: Stage, plan: FitPlan) -> str:
+    facts = [
+        stage.subject.prior.digest,
+        digest(stage.subject.start),
+        stage.certificate_sha256,
+        repr(plan),
+        stage.request.seed,
+        __version__,
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _read_fitted(record: Path, stored: Path, prior: Prior) -> tuple[SpikeAndSlab, Prior]:
+    facts = read_json(record)
+    with safe_open(stored, framework="pt") as tensors:
+        posterior = SpikeAndSlab.from_tensors({k: tensors.get_tensor(k) for k in tensors.keys()})
+    if prior.grid is not None:
+        prior = prior.on_grid({k: prior.grid.value(j) for k, j in facts["grid_index"].items()})
+    if (posterior.digest, prior.digest) != (facts["posterior_sha256"], facts["prior_sha256"]):
+        raise InputError(f"{stored}: was changed after the fit; remove it to fit again")
+    return posterior, prior
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Error counts of one posterior under one prior."""
+
+    counts: Counts
+    draws: int
+
+
+def evaluate_stage(
+    stage: Stage, posterior: SpikeAndSlab, prior: Prior, *, draws: int, label: str
+) -> Evaluation:
+    """Count errors on the certificate part, with noise that no option can change."""
+    root = evaluation_root(
+        posterior_sha256=posterior.digest,
+        prior_sha256=prior.digest,
+        certificate_sha256=stage.certificate_sha256,
+        draws=draws,
+    )
+    counts = evaluate(
+        posterior,
+        stage.model,
+        stage.sample,
+        draws=draws,
+        root=int(root, 16),
+        journal=stage.folder / f"{label}-draws.json",
+        quiet=stage.request.quiet,
+    )
+    return Evaluation(counts=counts, draws=draws)
+
+
+def draws_for(stage: Stage, posterior: SpikeAndSlab) -> int:
+    """Return the number of draws per example, fixed before the first draw."""
+    return stage.request.draws or default_draws(stage.model, posterior, stage.sample)
+
+
+def as_posterior(prior: Prior) -> SpikeAndSlab:
+    """Return the prior as a posterior: the law whose divergence is zero up to the mask's price."""
+    inclusion = {name: prior.mask.of(name, mean).float() for name, mean in prior.mean.items()}
+    scale = {
+        name: torch.full_like(mean, prior.scale[name]) * inclusion[name]
+        for name, mean in prior.mean.items()
+    }
+    return SpikeAndSlab(
+        mean=dict(prior.mean), scale=scale, inclusion=inclusion, buffers=dict(prior.buffers)
+    )
