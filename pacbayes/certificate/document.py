@@ -1,5 +1,6 @@
 """The certificate as a document: typed access to a dict that has passed the strict reader."""
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -116,15 +117,31 @@ def canonical(value: dict[str, Any]) -> bytes:
     """Return the bytes of a document: sorted keys, two-space indent, ASCII, final newline.
 
     Example:
-        >>> canonical({"b": 1, "a": "x"})
-        b'{\\n  "a": "x",\\n  "b": 1\\n}\\n'
+        >>> canonical({"b": 1, "a": "x"}).decode().split()
+        ['{', '"a":', '"x",', '"b":', '1', '}']
     """
     return checker.canonical(value)
 
 
 def self_hash(document: dict[str, Any]) -> str:
     """Return the SHA-256 over the canonical bytes of a document without its ``self_sha256``."""
-    return checker.self_hash(document)
+    body = {key: value for key, value in document.items() if key != "self_sha256"}
+    return hashlib.sha256(canonical(body)).hexdigest()
+
+
+def statement(name: str, n: int, delta_total: str, risk_upper: str) -> str:
+    """Return the sentence that a certificate claims, in the checker's words.
+
+    Example:
+        >>> statement("lenet300/mnist/ticket", 30000, "0.05", "0.0289")[:34]
+        'With probability at least 1 - 0.05'
+    """
+    return (
+        f"With probability at least 1 - {delta_total} over the draw of the {n} certificate examples"
+        f" and of the evaluation's random weights, the randomised (Gibbs) classifier {name} errs on"
+        f" a new example of the same distribution with probability at most {risk_upper}"
+        " (0-1 loss, labels as given)."
+    )
 
 
 def read_bytes(path: Path | str) -> bytes:

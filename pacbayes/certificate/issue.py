@@ -11,7 +11,7 @@ from pacbayes.bounds import Confidence, decimal_up
 from pacbayes.certificate import checker
 from pacbayes.certificate.conditions import Condition, in_order, problems
 from pacbayes.certificate.decimals import decimal_text, float_up, kl_total, plain, ratio_text
-from pacbayes.certificate.document import Certificate, canonical, self_hash
+from pacbayes.certificate.document import Certificate, canonical, self_hash, statement
 from pacbayes.certificate.facts import (
     Choice,
     DataFacts,
@@ -26,7 +26,7 @@ from pacbayes.certificate.tool import this_tool
 from pacbayes.errors import InputError, Problem, UnsoundError, UsageError, VerificationError
 
 DESIGN = "fresh-weights"
-_ATTEMPTS = 40
+_ATTEMPTS = 12
 
 
 def evaluation_root(
@@ -157,7 +157,7 @@ def _all_choices(
         ]
     if priors_tried > 1:
         choices.append(Choice(purpose="priors tried", choices=priors_tried))
-    return [choice for choice in [*choices, *union] if choice.choices != 1]
+    return [*choices, *union]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,7 @@ class _Draft:
             "claim": {
                 "risk_upper": claimed,
                 "delta_total": delta,
-                "statement": checker.statement(self.name, data.n, delta, claimed),
+                "statement": statement(self.name, data.n, delta, claimed),
             },
             "delta_shares": [
                 {"purpose": "theorem", "share": ratio_text(pricing.theorem)},

@@ -36,12 +36,13 @@ def upper_nats(text: str | None) -> str:
     """Return an amount of nats with four significant digits, rounded up.
 
     Example:
-        >>> upper_nats("12345.6"), upper_nats("0"), upper_nats(None)
-        ('12350', '0', '-')
+        >>> upper_nats("12345.6"), upper_nats("0"), upper_nats("2.00001e-9"), upper_nats(None)
+        ('12350', '0', '2.001E-9', '-')
     """
     if text is None:
         return "-"
-    return format(Context(prec=4, rounding=ROUND_CEILING).plus(Decimal(text)), "f")
+    shown = Context(prec=4, rounding=ROUND_CEILING).plus(Decimal(text))
+    return format(shown, "f") if shown == 0 or shown.adjusted() >= -5 else str(shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

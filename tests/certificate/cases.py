@@ -10,7 +10,6 @@ from typing import Any
 from pacbayes.bounds import Confidence, count_prior_upper
 from pacbayes.certificate import (
     TITLES,
-    Certificate,
     Choice,
     Condition,
     DataFacts,
@@ -23,7 +22,6 @@ from pacbayes.certificate import (
     ToolFacts,
     checked,
     declared,
-    issue,
 )
 from pacbayes.certificate.decimals import kl_total
 

@@ -13,6 +13,20 @@ def certificates() -> dict[str, Certificate]:
 
 
 @pytest.fixture(scope="session", params=sorted(CASES))
-def certificate(request: pytest.FixtureRequest, certificates: dict[str, Certificate]) -> Certificate:
+def certificate(
+    request: pytest.FixtureRequest, certificates: dict[str, Certificate]
+) -> Certificate:
     """Each of the valid certificates in turn."""
     return certificates[request.param]
+
+
+@pytest.fixture(scope="session")
+def split_certificate(certificates: dict[str, Certificate]) -> Certificate:
+    """A certificate with a split prior and all references."""
+    return certificates["split"]
+
+
+@pytest.fixture(scope="session")
+def grid_certificate(certificates: dict[str, Certificate]) -> Certificate:
+    """A certificate with a grid, a charged mask and tried priors."""
+    return certificates["grid"]
