@@ -23,7 +23,7 @@ def environment(*, device: str = "cpu", dtype: str = "float32") -> dict[str, str
     return {
         "pacbayes": getattr(pacbayes, "__version__", None) or _version("pacbayes"),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "numpy": _version("numpy"),
         "scipy": _version("scipy"),
         "system": platform.system(),

@@ -105,7 +105,15 @@ def write_tensors(
         name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
-    write_bytes(path, save(plain, metadata=dict(metadata or {}) or None))
+    write_bytes(path, _in_order(save(plain, metadata=dict(metadata or {}) or None)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """Return a safetensors file with sorted keys; the library's order of metadata is random."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    text = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors start at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def require_writable(folder: Path | str) -> None:

@@ -32,10 +32,11 @@ def open_regular(path: Path | str) -> Iterator[BufferedReader]:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: can't be read: {_reason(error)}") from error
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(descriptor)
+        raise InputError(f"{path}: is not a regular file")
     with open(descriptor, "rb") as file:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise InputError(f"{path}: is not a regular file")
         try:
             yield file
         except OSError as error:
