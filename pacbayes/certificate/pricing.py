@@ -6,7 +6,7 @@ from math import prod
 from typing import Literal, Self
 
 from pacbayes.bounds import binomial_upper, decimal_up, kl_bound
-from pacbayes.certificate.decimals import float_up, plain
+from pacbayes.certificate.decimals import plain
 from pacbayes.certificate.document import Certificate
 
 Constant = Literal["2sqrt(n)", "xi"]
@@ -65,8 +65,8 @@ class Pricing:
     def theorem_upper(self, risk_upper: str, kl_upper: str) -> str:
         """Return the bound on the risk, at the share of the theorem."""
         bound = kl_bound(
-            risk=min(1.0, float_up(risk_upper)),
-            kl=float_up(kl_upper),
+            risk=risk_upper,
+            kl=kl_upper,
             n=self.n,
             delta=self.theorem,
             weight=self.weight,

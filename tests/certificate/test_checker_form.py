@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pacbayes.certificate import Certificate, checker
 from tests.certificate.tampering import Path, get, put, seal
@@ -180,3 +182,47 @@ def test_unknown_meanings_are_rejected(
         checker.check(seal(put(split_certificate.document, path, value)))
     assert caught.value.verdict == "rejected"
     assert value in caught.value.reason
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["0", "1", "0.5", "1e-999", "1/3", "0" * 64, "1e999", "n/a", "V1"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_are_malformed(data: bytes) -> None:
+    malformed(data)
+
+
+@given(JSON)
+def test_random_values_are_malformed(value: Any) -> None:
+    malformed(json.dumps(value).encode())
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_random_values_in_a_certificate_meet_a_verdict(
+    certificates: dict[str, Certificate], data: st.DataObject
+) -> None:
+    """Nothing but a verdict ever comes out, whatever is put where and however well sealed."""
+    document = certificates[data.draw(st.sampled_from(sorted(certificates)))].document
+    path = data.draw(st.sampled_from(leaves(document)))
+    depth = data.draw(st.integers(1, len(path)))
+    changed = put(document, path[:depth], data.draw(JSON))
+    try:
+        sealed = seal(changed)
+    except (TypeError, KeyError, UnicodeEncodeError):
+        sealed = json.dumps(changed).encode()
+    verdict = "accepted"
+    try:
+        checker.check(sealed)
+    except checker.Rejected as error:
+        verdict = str(error)
+    assert verdict.isprintable()

@@ -209,7 +209,7 @@ def test_refuses_on_the_grid(
 def test_a_full_tensor_may_pay_its_level(grid_certificate: Certificate) -> None:
     """ln(d + 1) for a tensor that keeps everything is the count code too; only the claim moves."""
     document = copy.deepcopy(grid_certificate.document)
-    document["posterior"]["tensors"][1]["kl"]["mask"] = "5.7071102647488754301"  # ln 301
+    document["posterior"]["tensors"][1]["kl"]["mask"] = "5.7071102647488758"  # ln 301
     assert field_of(propagate(document)) == "claim.risk_upper"
 
 
