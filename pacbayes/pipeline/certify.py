@@ -15,6 +15,7 @@ from pacbayes.data import Data, Split, load_data, split_from_file
 from pacbayes.errors import InputError, UsageError
 from pacbayes.models import build_model
 from pacbayes.pipeline import evidence, preprocessing
+from pacbayes.pipeline.advice import advice
 from pacbayes.pipeline.find import fresh_plan, run_levels, split_for
 from pacbayes.pipeline.request import CertifyRequest
 from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage, fit_stage
@@ -184,7 +185,8 @@ def _certify_one(
     )
     path = request.out / ("certificate.json" if role == "ticket" else "dense.certificate.json")
     write_bytes(path, canonical(certificate.document))
-    return Certified(certificate=certificate, path=path, remarks=subject.remarks)
+    remarks = (*subject.remarks, *advice(certificate))
+    return Certified(certificate=certificate, path=path, remarks=remarks)
 
 
 def _train_prior(

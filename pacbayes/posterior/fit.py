@@ -90,7 +90,7 @@ def fit(
     journal: Path | None = None,
     quiet: bool = False,
 ) -> Fitted:
-    """Return a posterior that minimises the objective on a sample, never a worse one than the start.
+    """Return a posterior that minimises the objective on a sample, or its start if that is better.
 
     Any posterior is allowed, whatever data it was fitted on: the bound holds for all of them at
     once. With a scale grid the prior's scale of each tensor follows its best value during fitting
