@@ -35,6 +35,7 @@ class Member:
     size: int
     crc: int
     flags: int
+    stored: bool
 
 
 def check_archive(opened: Opened) -> dict[str, bytes]:
@@ -101,17 +102,12 @@ def _entry(data: bytes, position: int) -> tuple[Member, int]:
     header = fields[16]
     if mark != b"PK\1\2" or n_comment:
         raise _Odd("its directory is malformed")
-    if method:
-        raise _Odd("it has compressed members")
-    if flags & _ENCRYPTED:
-        raise _Odd("it has encrypted members")
     begin = position + _CENTRAL.size
     name = data[begin : begin + n_name].decode("ascii")
     extra = data[begin + n_name : begin + n_name + n_extra]
     size, packed, header = _wide(extra, (size, packed, header))
-    if packed != size:
-        raise _Odd("it has compressed members")
-    member = Member(name=name, header=header, size=size, crc=crc, flags=flags)
+    stored = not method and not flags & _ENCRYPTED and packed == size
+    member = Member(name=name, header=header, size=size, crc=crc, flags=flags, stored=stored)
     return member, begin + n_name + n_extra
 
 
@@ -133,6 +129,10 @@ def _wide(extra: bytes, values: tuple[int, int, int]) -> list[int]:
 
 def _require_sane(members: list[Member], file_size: int) -> None:
     names = [member.name for member in members]
+    if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
+        raise _Odd("it is a TorchScript module, which carries code; save its state_dict() instead")
+    if not all(member.stored for member in members):
+        raise _Odd("it has compressed or encrypted members")
     if len(set(names)) != len(names):
         raise _Odd("it has two members of one name")
     odd = next((name for name in names if not _NAME.fullmatch(name)), None)

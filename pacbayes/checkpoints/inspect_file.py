@@ -8,7 +8,7 @@ from pacbayes.checkpoints.foreign import canonical, is_running
 from pacbayes.checkpoints.inspection import Inspection, TensorFacts
 from pacbayes.checkpoints.json_text import parse_json
 from pacbayes.checkpoints.named import FLOATS
-from pacbayes.checkpoints.opening import Opened, open_file, printable
+from pacbayes.checkpoints.opening import Opened, is_folder, open_file, printable
 from pacbayes.checkpoints.refused import folder_refusal
 from pacbayes.checkpoints.ticket_folder import is_ticket_folder, read_ticket_folder
 from pacbayes.errors import InputError
@@ -31,7 +31,7 @@ def inspect(path: Path | str, *, key: str | None = None) -> Inspection:
         InputError: the path cannot be read safely.
     """
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         if not is_ticket_folder(path):
             raise InputError(folder_refusal(path))
         return _ticket(path)

@@ -51,18 +51,25 @@ def open_file(path: Path) -> Opened:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise InputError(f"{source} cannot be read: {_reason(error)}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise InputError(f"{source} is not a regular file")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(before.st_size + 1)
-        except (OSError, MemoryError, OverflowError) as error:
-            raise InputError(f"{source} cannot be read: {_reason(error)}") from error
         after = os.fstat(descriptor)
+    except (OSError, MemoryError, OverflowError) as error:
+        raise InputError(f"{source} cannot be read: {_reason(error)}") from error
+    finally:
+        os.close(descriptor)
     if len(data) != before.st_size or before.st_mtime_ns != after.st_mtime_ns:
         raise InputError(f"{source} changed while it was read; try again when nobody writes to it")
     return Opened(source=source, data=data, sha256=hashlib.sha256(data).hexdigest())
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder; False for a path that no file can have."""
+    return os.path.isdir(path)
 
 
 def _reason(error: BaseException) -> str:

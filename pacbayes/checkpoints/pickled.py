@@ -57,8 +57,6 @@ def _require_recent_torch() -> None:
 
 
 def _require_weights_only(source: str, members: dict[str, bytes]) -> None:
-    if "constants.pkl" in members or any(name.startswith("code/") for name in members):
-        raise InputError(f"{source} is a TorchScript module, which carries code; {REMEDY}")
     if "data.pkl" not in members:
         raise InputError(f"{source} is a zip archive without data.pkl; {REMEDY}")
     if members.get("byteorder", b"little") != b"little":

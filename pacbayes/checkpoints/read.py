@@ -16,7 +16,7 @@ from pacbayes.checkpoints.foreign import (
     split_roles,
 )
 from pacbayes.checkpoints.named import FLOATS, as_float32, as_mask
-from pacbayes.checkpoints.opening import printable
+from pacbayes.checkpoints.opening import is_folder, printable
 from pacbayes.checkpoints.refused import folder_refusal
 from pacbayes.checkpoints.ticket_folder import is_ticket_folder, read_ticket_folder
 from pacbayes.errors import InputError, Problem, UnsoundError, UsageError
@@ -58,7 +58,7 @@ def read_ticket(
     path = Path(path)
     if mask is not None and mask_from_zeros:
         raise UsageError("give --mask or --mask-from-zeros, not both")
-    if path.is_dir():
+    if is_folder(path):
         if init is not None or mask is not None or key is not None or mask_from_zeros:
             raise UsageError("--init, --mask, --key and --mask-from-zeros go with a file, "
                              f"but {printable(path)} is a folder")  # fmt: skip
@@ -80,6 +80,8 @@ def read_ticket(
     kept, mask_notes = _mask(trained, weights, mask=mask, from_zeros=mask_from_zeros)
     notes.update(mask_notes)
     _require_masked(weights, kept, trained.contents.source)
+    # Products with a mask leave -0.0 where the weight was negative; one network, one digest.
+    weights = kept.apply(weights)
     start = None
     if init is not None:
         start, notes["init"] = _init(Path(init), weights, kept, buffers)

@@ -1,5 +1,6 @@
 """Our own ticket folders: four tensor files and ``ticket.json``, which names their digests."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pacbayes.checkpoints.json_text import parse_json
 from pacbayes.checkpoints.named import require_flat
 from pacbayes.checkpoints.opening import open_file, printable
 from pacbayes.checkpoints.safetensors_file import load_safetensors
-from pacbayes.errors import InputError
+from pacbayes.errors import InputError, UsageError
 from pacbayes.tickets import IndexSet, Mask, Provenance, Ticket
 
 RECORD = "ticket.json"
@@ -21,7 +22,7 @@ _FIELDS = {"schema", "files", "digest", "level", "dense", "model", "notes", "pro
 
 def is_ticket_folder(path: Path) -> bool:
     """Return whether a folder holds a finished ticket of ours."""
-    return (path / RECORD).is_file()
+    return os.path.isfile(path / RECORD)
 
 
 def read_ticket_folder(folder: Path) -> Ticket:
@@ -46,7 +47,7 @@ def read_ticket_folder(folder: Path) -> Ticket:
             dense=record["dense"],
             notes=record["notes"],
         )
-    except InputError as error:
+    except (InputError, UsageError) as error:
         raise InputError(f"{printable(folder)}: {error}") from error
     if ticket.digest != record["digest"]:
         raise InputError(f"{source}: digest does not fit the tensors")
