@@ -3,11 +3,10 @@
 
 One file, standard library only; on purpose it shares no code with the program that writes
 certificates, so that a mistake there cannot hide here. Everything must follow from the integers
-and digests in the document: all bounds are recomputed in decimal arithmetic with directed
-rounding, and one is also refused when the double 8 units in the last place below it would do, so
-that no number of the evidence can be changed in either direction unnoticed. What nobody can check
-from here (that examples are independent, that nobody looked at them earlier) stands in the
-document as ``declared`` and is printed.
+and digests in the document. Bounds are recomputed in decimal arithmetic with directed rounding,
+and refused as well when the double 8 units in the last place below would do, so that no number
+of the evidence can be changed unnoticed in either direction. What nobody can check from here
+(that examples are independent, say) stands there as ``declared`` and is printed.
 
 Exit codes: 0 accepted, 1 rejected, 2 no file given, 3 unreadable or malformed.
 """
@@ -22,7 +21,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 
 SCHEMA = "pacbayes/certificate/1"
-MAX_BYTES, MAX_COUNT, SLACK_ULPS = 16 * 2**20, 10**36, 8
+MAX_BYTES, MAX_COUNT, MAX_TENSORS, SLACK_ULPS = 16 * 2**20, 10**36, 10_000, 8
 CONDITIONS = [f"V{i}" for i in range(1, 33)]
 NEVER_WAIVED = ("V1", "V7", "V8", "V17", "V18", "V19", "V21", "V24", "V27", "V32")
 
@@ -53,6 +52,7 @@ def check(data: bytes) -> dict:
 
 _NUMBER = r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
 PATTERNS = {
+    "name": (r"[^ ]{1,200}", "1 to 200 printable characters without blanks"),
     "label": (r".{1,200}", "one line of 1 to 200 printable characters"),
     "text": (r".{0,2000}", "one line of at most 2000 printable characters"),
     "hash": (r"[0-9a-f]{64}", "a SHA-256 in lower-case hex"),
@@ -71,7 +71,7 @@ def _keys(words: str, **nested: object) -> dict:
 
 _SEEN = _keys("count:count indices_sha256:hash")
 FORM = _keys(  # (form,) may be null, [form] is a list
-    "schema:label name:label predictor:gibbs environment:facts self_sha256:hash",
+    "schema:label name:name predictor:gibbs environment:facts self_sha256:hash",
     tool=_keys("name:label version:label source_sha256:hash"),
     bound=_keys("id:pb-kl-maurer constant:2sqrt(n)|xi"),
     loss=_keys("id:zero-one ties:error nonfinite:error margin_tau:0"),
@@ -336,16 +336,16 @@ class _Audit:
     def __init__(self, doc: dict) -> None:
         self.doc, self.claim, self.data, self.mc = doc, doc["claim"], doc["data"], doc["mc"]
         self.prior, self.posterior, self.union = doc["prior"], doc["posterior"], doc["union"]
-        self.n, self.reference = doc["data"]["n"], doc["reference"]
-        self.charged = doc["prior"]["mask"]["price"] == "count"
+        self.n, self.reference = self.data["n"], doc["reference"]
+        self.charged = self.prior["mask"]["price"] == "count"
         self.share = {s["purpose"]: Fraction(s["share"]) for s in doc["delta_shares"]}
         self.status = {c["id"]: c["status"] for c in doc["conditions"]}
-        tensors = doc["posterior"]["tensors"]
-        self.tensors = {f"posterior.tensors[{i}]": tensor for i, tensor in enumerate(tensors)}
+        tensors = enumerate(self.posterior["tensors"])
+        self.tensors = [(f"posterior.tensors[{i}]", tensor) for i, tensor in tensors]
 
     def seal(self) -> None:
-        body = {key: value for key, value in self.doc.items() if key != "self_sha256"}
-        seal, claim = hashlib.sha256(canonical(body)).hexdigest(), self.claim
+        body, claim = {k: v for k, v in self.doc.items() if k != "self_sha256"}, self.claim
+        seal = hashlib.sha256(canonical(body)).hexdigest()
         require(self.doc["self_sha256"] == seal, "self_sha256", "does not fit the content")
         told = statement(self.doc["name"], self.n, claim["delta_total"], claim["risk_upper"])
         require(claim["statement"] == told, "claim.statement", "is not the sentence of this claim")
@@ -387,11 +387,11 @@ class _Audit:
         require(seen <= total, "prior.mask", "saw certificate examples but is free (V4)")
 
     def scales(self) -> None:
-        grid, tensors, prefix = self.prior["grid"], self.tensors.items(), "prior scale of "
+        grid, prefix = self.prior["grid"], "prior scale of "
         paid = {e["purpose"]: e["choices"] for e in self.union if e["purpose"].startswith(prefix)}
-        owed = {} if grid is None else {prefix + t["name"]: grid["size"] for _, t in tensors}
+        owed = {} if grid is None else {prefix + t["name"]: grid["size"] for _, t in self.tensors}
         require(paid == owed, "union", "does not pay the grid of scales once per tensor (V12)")
-        for field, tensor in tensors:
+        for field, tensor in self.tensors:
             index, scale = tensor["grid_index"], float(tensor["prior_scale"])
             require(0 < scale < math.inf, f"{field}.prior_scale", "must be positive")
             require((index is None) == (grid is None), f"{field}.grid_index", "does not fit a grid")
@@ -403,10 +403,11 @@ class _Audit:
                 require(fits, f"{field}.prior_scale", f"is not the grid's value {value!r}")
 
     def divergence(self) -> None:
-        names, told = {t["name"] for t in self.tensors.values()}, self.reference["mask_price"]
-        require(len(names) == len(self.tensors) > 0, "posterior.tensors", "must differ in name")
+        names, told = {t["name"] for _, t in self.tensors}, self.reference["mask_price"]
+        fits = len(names) == len(self.tensors) and 0 < len(names) <= MAX_TENSORS
+        require(fits, "posterior.tensors", f"must be 1 to {MAX_TENSORS}, with different names")
         nats, masks, least, most = [], [], Decimal(0), Decimal(0)
-        for field, tensor in self.tensors.items():
+        for field, tensor in self.tensors:
             weights, active = tensor["n_weights"], tensor["n_active"]
             fits = len(tensor["shape"]) <= 16 and 0 < weights == math.prod(tensor["shape"])
             require(fits, f"{field}.n_weights", "is not the product of the shape")
@@ -432,8 +433,7 @@ class _Audit:
         require(self.mc["root_sha256"] == root, "mc.root_sha256", "is not derived (V15)")
         require(self.mc["trials"] == self.mc["draws"] * self.n, "mc.trials", "is not draws * n")
         self.draws("mc", self.mc, "risk_upper")
-        source = {**self.mc, **self.doc["bound"], "kl_upper": self.posterior["kl_upper"]}
-        source["n"] = self.n
+        source = {**self.mc, **self.posterior, **self.doc["bound"], "n": self.n}
         for key, value in self.doc["evidence"].items():
             require(value == source[key], f"evidence.{key}", "differs from where it comes from")
 
@@ -449,12 +449,12 @@ class _Audit:
     def maurer(self, field: str, risk: str, kl: str, text: str) -> None:
         """Maurer (2004): kl(risk, bound) >= (kl + ln(constant) + ln(1 / (weights delta))) / n."""
         share, whole = self.share["theorem"].as_integer_ratio()
-        terms = [Decimal(kl), constant_log(self.n, self.doc["bound"]["constant"])]
-        terms += [log(whole)[1], log(share)[0].copy_negate()]
-        choices = [entry["choices"] for entry in self.union]
-        for size in sorted(set(choices)):
-            terms.append(UP.multiply(log(size)[1], Decimal(choices.count(size))))
-        need, q = UP.divide(total(UP, *terms), Decimal(self.n)), Decimal(risk)
+        choices = ONE
+        for entry in self.union:
+            choices = UP.multiply(choices, Decimal(entry["choices"]))
+        terms = Decimal(kl), log(choices)[1], log(whole)[1], log(share)[0].copy_negate()
+        nats = total(UP, constant_log(self.n, self.doc["bound"]["constant"]), *terms)
+        need, q = UP.divide(nats, Decimal(self.n)), Decimal(risk)
         require_tight(field, text, lambda p: q <= p and kl_lower(q, p) >= need)
 
     def bound(self) -> None:

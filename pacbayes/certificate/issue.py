@@ -88,7 +88,7 @@ def issue(
         UsageError: a delta that is no finite decimal, or an impossible number of priors.
         VerificationError: evidence and document contradict each other (names the field).
     """
-    found = [*problems(conditions), *_structural_problems(confidence, data, prior, conditions)]
+    found = [*problems(conditions), *_structural_problems(data, prior, conditions)]
     if found:
         raise UnsoundError(found)
     choices = _all_choices(prior, posterior, priors_tried, union)
@@ -118,12 +118,10 @@ def issue(
 
 
 def _structural_problems(
-    confidence: Confidence, data: DataFacts, prior: PriorFacts, conditions: Sequence[Condition]
+    data: DataFacts, prior: PriorFacts, conditions: Sequence[Condition]
 ) -> list[Problem]:
     """Return what the facts themselves say against a certificate."""
     found = []
-    if confidence.draws >= Fraction(1, 4):
-        found.append(Problem(condition="V17", message="the share of the draws must be below 1/4"))
     if prior.seen.count + data.n > data.total:
         message = "the prior has seen certificate examples; use another split or --prior init"
         found.append(Problem(condition="V1", message=message))
