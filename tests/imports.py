@@ -90,8 +90,12 @@ def used_names(tree: ast.AST) -> set[str]:
     return found
 
 
-def uses(tree: ast.AST, banned: str) -> bool:
-    return any(name == banned or name.startswith(banned + ".") for name in used_names(tree))
+def uses(tree: ast.AST, *banned: str) -> list[str]:
+    """Those of the banned names that a tree imports or reads, itself or something below it."""
+    names = used_names(tree)
+    return [
+        ban for ban in banned if any(name == ban or name.startswith(ban + ".") for name in names)
+    ]
 
 
 def cycle(trees: dict[str, ast.Module]) -> list[str]:
