@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def run_options(command: Command) -> Command:
     return _decorate(command, options)
 
 
-def _decorate(command: Command, options: list[Callable[[Command], Command]]) -> Command:
+def _decorate(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
     for option in reversed(options):
         command = option(command)
     return command

@@ -16,7 +16,7 @@ from pacbayes.errors import InputError, UsageError
 from pacbayes.models import build_model
 from pacbayes.pipeline import evidence, preprocessing
 from pacbayes.pipeline.advice import advice
-from pacbayes.pipeline.find import fresh_plan, run_levels, split_for
+from pacbayes.pipeline.find import finished_levels, fresh_plan, run_levels, split_for
 from pacbayes.pipeline.request import CertifyRequest
 from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage, fit_stage
 from pacbayes.pipeline.subject import Role, choose_subject, known_provenance
@@ -195,6 +195,8 @@ def _train_prior(
     """Train a fresh network, pruned to the density of theirs, on the prior part."""
     base = FindPlan(train=TrainPlan(epochs=request.prior_epochs, lr=0.1), levels=0)
     plan = fresh_plan(base, theirs.mask.density)
+    facts = [repr(plan), split.prior.digest, inputs.data.digest, request.model, request.seed]
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return run_levels(
         folder,
         inputs.model,
@@ -202,7 +204,7 @@ def _train_prior(
         split,
         plan=plan,
         seeds=Seeds(request.seed).child("prior"),
-        done=[],
-        notes={"model": request.model},
+        done=finished_levels(folder, levels=plan.levels, request=digest),
+        notes={"model": request.model, "request": digest},
         quiet=request.quiet,
     )

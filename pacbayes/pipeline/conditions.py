@@ -121,13 +121,12 @@ def _choices(prior: Prior, request: CertifyRequest) -> dict[str, Condition]:
     grid = prior.grid
     scales = "fixed from the prior part" if grid is None else f"a grid of {grid.size}, paid"
     tried = request.priors_tried
-    by = "default" if tried == 1 else "user"
     word = f"{tried} prior(s) tried, by the user's count"
     return {
         "V2": checked("V2", scales),
         "V11": declared("V11", "no prior-side setting was tuned on this part", by="default"),
         "V12": checked("V12", "weights multiply exactly; the checker recomputes them"),
-        "V14": declared("V14", word, by=by),
+        "V14": declared("V14", word, by="default" if tried == 1 else "user"),
         "V31": not_applicable("V31", "one claim; compare divides delta"),
     }
 

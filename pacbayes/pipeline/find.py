@@ -14,7 +14,7 @@ from pacbayes.errors import UsageError
 from pacbayes.models import build_model
 from pacbayes.pruning import FindPlan, find_tickets
 from pacbayes.runtime.files import require_writable, write_json
-from pacbayes.runtime.folders import write_ticket
+from pacbayes.runtime.folders import ticket_exists, write_ticket
 from pacbayes.runtime.progress import progress
 from pacbayes.runtime.reading import read_json
 from pacbayes.runtime.seeds import Seeds
@@ -82,7 +82,7 @@ def find(request: FindRequest) -> list[Path]:
     )
     split = split_for(data, request.split, seeds)
     _require_same_request(request, data)
-    done = _finished_levels(request)
+    done = finished_levels(request.out, levels=request.plan.levels, request=request.digest)
     run_levels(
         request.out,
         model,
@@ -162,14 +162,15 @@ def _require_same_request(request: FindRequest, data: Data) -> None:
     write_json(record, facts)
 
 
-def _finished_levels(request: FindRequest) -> list[Ticket]:
+def finished_levels(out: Path, *, levels: int, request: str) -> list[Ticket]:
+    """Return the tickets that an earlier run of the same request left, from level 0 on."""
     done: list[Ticket] = []
-    for level in range(request.plan.levels + 1):
-        folder = level_folder(request.out, level)
-        if not (folder / "ticket.json").exists():
+    for level in range(levels + 1):
+        folder = level_folder(out, level)
+        if not ticket_exists(folder):
             break
         ticket = read_ticket(folder)
-        if ticket.notes.get("request") != request.digest or ticket.level != level:
+        if ticket.notes.get("request") != request or ticket.level != level:
             break
         done.append(ticket)
     return done

@@ -1,7 +1,7 @@
 """What is certified: a ticket with its prior, its certificate part and where fitting starts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
@@ -150,6 +150,8 @@ def _split_subject(
 ) -> Subject:
     if len(unseen):
         prior = Prior.from_split(ticket, total=total)
+        if not len(prior.seen):
+            prior = replace(prior, kind="given")
         certificate = prior.seen.complement() if split is None else split.certificate
         return Subject(
             role=role,

@@ -132,7 +132,7 @@ def fit(
                 kl = state.kl()
                 loss = objective(risk, kl)
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 state.mask_gradients()
                 optimizer.step()
             if journal is not None:

@@ -32,7 +32,7 @@ class ScaleGrid:
         """
         if not 0 <= index < self.size:
             raise UsageError(f"grid index must be in [0, {self.size}), got {index}")
-        return self.top * 2.0 ** (-index / self.steps_per_octave)
+        return self.top * math.pow(2.0, -index / self.steps_per_octave)
 
     def nearest(self, scale: float) -> int:
         """Return the index of the value nearest to a scale in logarithm, clipped to the grid."""

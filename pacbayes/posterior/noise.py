@@ -47,13 +47,17 @@ class NoisyForward:
         """Return logits of shape (B, classes) for ``mean + scale * noise``."""
         if not self.layered:
             drawn = {name: _draw(m, scale[name], generator) for name, m in mean.items()}
-            return functional_call(self.model, {**drawn, **self.buffers}, (x,))
+            return self._logits(drawn, x)
 
         def handle(layer: Layer, inputs: Tensor) -> Tensor:
             return _noisy_layer(layer, inputs, mean, scale, generator)
 
         with ParameterUses(mean, examples=x.shape[0], handler=handle):
-            return functional_call(self.model, {**mean, **self.buffers}, (x,))
+            return self._logits(mean, x)
+
+    def _logits(self, weights: Tensors, x: Tensor) -> Tensor:
+        logits: Tensor = functional_call(self.model, {**weights, **self.buffers}, (x,))
+        return logits
 
 
 def _draw(mean: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:

@@ -84,7 +84,7 @@ def train(
                 logits = functional_call(network, weights, (examples.inputs[rows],))
                 optimizer.zero_grad()
                 loss = F.cross_entropy(logits, examples.labels[rows])
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 for name, keep in kept.items():
                     gradient = weights[name].grad
                     if gradient is not None:

@@ -95,15 +95,15 @@ class Layered:
 
         mean = self.posterior.mean
         with ParameterUses(mean, examples=x.shape[0], handler=handle):
-            return functional_call(self.model, {**mean, **self.posterior.buffers}, (x,))
+            logits: Tensor = functional_call(self.model, {**mean, **self.posterior.buffers}, (x,))
+        return logits
 
     def _local(self, layer: Layer, x: Tensor, noise: BlockNoise) -> Tensor:
         mean, variance = self.posterior.mean, self.variance
-        has_bias = layer.bias is not None
-        centre = F.linear(x, mean[layer.weight], mean[layer.bias] if has_bias else None)
-        spread = F.linear(
-            x.square(), variance[layer.weight], variance[layer.bias] if has_bias else None
-        )
+        bias = None if layer.bias is None else mean[layer.bias]
+        bias_variance = None if layer.bias is None else variance[layer.bias]
+        centre = F.linear(x, mean[layer.weight], bias)
+        spread = F.linear(x.square(), variance[layer.weight], bias_variance)
         return centre + spread.sqrt() * noise.normal(layer.weight, *centre.shape)
 
 

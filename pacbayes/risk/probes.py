@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,9 +33,8 @@ def problems(
     state = {name: tensor.clone() for name, tensor in buffers.items()}
     x = sample.inputs[:PROBED]
 
-    def call(inputs: Tensor) -> Tensor:
-        logits: Tensor = functional_call(network, {**weights, **state}, (inputs,))
-        return logits
+    def call(inputs: Tensor) -> Any:
+        return functional_call(network, {**weights, **state}, (inputs,))
 
     try:
         logits = call(x)
@@ -79,7 +79,7 @@ def _batch_statistics(model: nn.Module) -> list[Problem]:
     return [Problem(condition="V5", message=message)]
 
 
-def _depends_on_batch(call: Callable[[Tensor], Tensor], x: Tensor, logits: Tensor) -> bool:
+def _depends_on_batch(call: Callable[[Tensor], Any], x: Tensor, logits: Tensor) -> bool:
     """Compare each row alone, and among changed neighbours, with the row in the batch."""
     scale = max(float(logits.abs().max()), 1e-6) if torch.isfinite(logits).all() else 1.0
     changed = x.clone()
