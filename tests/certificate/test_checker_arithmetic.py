@@ -199,7 +199,7 @@ def random_counts(dice: random.Random) -> tuple[int, int, Fraction]:
 
 def test_accepts_every_tail_that_bounds_proposes() -> None:
     dice = random.Random(3)  # noqa: S311
-    for _ in range(1000):
+    for _ in range(500):
         errors, trials, delta = random_counts(dice)
         text = decimal_up(binomial_upper(errors=errors, trials=trials, delta=delta))
         checker.require_tail("risk", text, errors, trials, delta)
