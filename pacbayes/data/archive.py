@@ -74,7 +74,11 @@ def _require_declared_size(stream: IO[bytes], info: zipfile.ZipInfo) -> None:
     read_header = HEADERS.get(npy.read_magic(stream))
     if read_header is None:
         raise InputError(f"{info.filename} has an unknown format version")
-    shape, _, dtype = read_header(stream)
+    try:
+        shape, _, dtype = read_header(stream)
+    except Exception as error:  # NumPy evaluates the header, and says so in many ways
+        text = " ".join(str(error).split())[:200]
+        raise InputError(f"{info.filename} has a malformed header: {text}") from error
     if dtype.hasobject:
         raise InputError(f"{info.filename} holds Python objects, which are never loaded")
     declared = stream.tell() + math.prod(shape) * dtype.itemsize

@@ -84,8 +84,9 @@ class Transform:
     def fits_statistics(self, examples: Examples) -> bool:
         """Return whether the constants look computed from these very examples.
 
-        True if every constant equals the mean or standard deviation of its channel, rounded to
-        the decimals that it was given with or within 1e-6. Such constants have seen the examples.
+        True if every constant equals the mean or standard deviation of its channel, within 1e-6 or
+        rounded to the decimals that it was given with, if those are two or more. Such constants
+        have seen the examples.
 
         Args:
             examples: standardised by this transformation.
@@ -105,7 +106,8 @@ class Transform:
 
 def _agrees(text: str, found: float) -> bool:
     exponent = Decimal(text).as_tuple().exponent
-    half_unit = 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
+    # One decimal, as in 0.5, is what people choose without looking.
+    half_unit = 0.5 * 10.0**exponent if isinstance(exponent, int) and exponent < -1 else 0.0
     return abs(float(text) - found) <= max(half_unit, 1e-6) * (1 + 1e-6)
 
 

@@ -68,7 +68,7 @@ def _declare() -> Any:
     """Return the declarations, which last as long as the object does."""
     import torch
 
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    library = torch.library.Library("torchvision", "DEF")
     for schema in SCHEMAS:
-        library.define(schema)  # type: ignore[no-untyped-call]
+        library.define(schema)
     return library
