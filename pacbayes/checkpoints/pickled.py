@@ -15,7 +15,7 @@ import torch
 
 from pacbayes.checkpoints.archive import check_archive
 from pacbayes.checkpoints.opening import Opened, first_line, printable
-from pacbayes.checkpoints.pickle_scan import require_small_tuples
+from pacbayes.checkpoints.pickle_scan import require_modest
 from pacbayes.errors import InputError
 
 _OLDEST = (2, 10)
@@ -32,7 +32,7 @@ def load_pickled(opened: Opened) -> Any:
     _require_recent_torch()
     members = check_archive(opened)
     _require_weights_only(opened.source, members)
-    require_small_tuples(members["data.pkl"], source=opened.source)
+    require_modest(members["data.pkl"], source=opened.source)
     try:
         # CVE-2025-32434 and CVE-2026-24747 are mended in the versions required above.
         with torch.serialization.safe_globals([argparse.Namespace]):

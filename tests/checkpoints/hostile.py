@@ -75,6 +75,11 @@ def billion_laughs(depth: int) -> bytes:
     return pickle.dumps({"w": value}, protocol=2)
 
 
+def printed_by_torch(*, opcodes: bytes) -> bytes:
+    """The billion laughs again, where torch prints them into its own error message."""
+    return billion_laughs(40)[:-1] + opcodes + b"."
+
+
 def itself() -> bytes:
     value: dict[str, Any] = {}
     value["w"] = value

@@ -159,6 +159,9 @@ PICKLES = {
     "billion laughs": hostile.billion_laughs(40),
     "deep list": hostile.nested_list(200_000),
     "contains itself": hostile.itself(),
+    "laughs called": hostile.printed_by_torch(opcodes=b")R"),
+    "laughs made new": hostile.printed_by_torch(opcodes=b")\x81"),
+    "laughs stored": hostile.printed_by_torch(opcodes=b"Q"),
     "nothing": b"",
     "no stop": b"\x80\x02}",
     "stack underflow": b"\x80\x02s.",
@@ -176,6 +179,23 @@ PICKLES = {
 @pytest.mark.parametrize("name", PICKLES)
 def test_pickles_made_by_hand(tmp_path: Path, name: str) -> None:
     refused(tmp_path / "a.pt", hostile.with_pickle(PICKLES[name]))
+
+
+def test_bombs_are_refused_before_torch_sees_them(tmp_path: Path) -> None:
+    for name in ("tuple bomb as a key", "billion laughs", "laughs called", "contains itself"):
+        assert "nested beyond" in refused(tmp_path / "a.pt", hostile.with_pickle(PICKLES[name]))
+
+
+def test_shared_settings_are_no_bomb(tmp_path: Path) -> None:
+    betas, text = (0.9, 0.999), "x" * 1000
+    groups = [{"betas": betas, "text": text, "params": [k]} for k in range(50)]
+    value = {"model": STATE, "optimizer": {"param_groups": groups, "again": [groups, groups]}}
+    assert set(read_ticket(write(tmp_path / "a.pt", value)).trained) == set(STATE)
+
+
+def write(path: Path, value: object) -> Path:
+    torch.save(value, path)
+    return path
 
 
 def test_tuples_of_ordinary_depth_are_read(tmp_path: Path) -> None:
