@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-import pacbayes
+from pacbayes import __version__
 
 
 def environment(*, device: str = "cpu", dtype: str = "float32") -> dict[str, str | int]:
@@ -21,7 +21,7 @@ def environment(*, device: str = "cpu", dtype: str = "float32") -> dict[str, str
 
     cuda = torch.backends.cuda.matmul.allow_tf32
     return {
-        "pacbayes": getattr(pacbayes, "__version__", None) or _version("pacbayes"),
+        "pacbayes": __version__,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": _version("numpy"),
