@@ -110,7 +110,7 @@ def entropy_price_upper(n: int, k: int, *, density: Number) -> str:
         ln 4 + 3 ln(4 / 3) = 2.249340578475233...
 
         >>> entropy_price_upper(4, 1, density="1/4")
-        '2.2493405784752334'
+        '2.2493405784752335'
     """
     total, kept = _subset(n, k)
     chance = Fraction(proper("density", density))
