@@ -7,9 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pacbayes.certificate.decimals import kl_total, plain
+from pacbayes.certificate.decimals import plain
 from pacbayes.certificate.document import Certificate
 from pacbayes.certificate.pricing import Pricing
+from pacbayes.certificate.spending import kl_items
 from pacbayes.certificate.verify import read_verified
 from pacbayes.errors import UsageError
 
@@ -168,12 +169,12 @@ def compare_certificates(certificates: Iterable[Certificate]) -> Comparison:
 def _row(certificate: Certificate, parts: int) -> Row:
     document = certificate.document
     pricing, counts = Pricing.of(certificate).divided_by(parts), document["mc"]
-    reference, tensors = document["reference"], document["posterior"]["tensors"]
+    reference = document["reference"]
     holdout, zero, test = reference["holdout"], reference["zero_kl"], reference["test"]
     draws_upper = pricing.draws_upper(counts["errors"], counts["trials"])
     kl_upper = document["posterior"]["kl_upper"]
     bound = pricing.theorem_upper(draws_upper, kl_upper)
-    items = {item: kl_total([t["kl"][item] for t in tensors]) for item in tensors[0]["kl"]}
+    items = kl_items(document)
     zero_kl = None
     if zero is not None:
         zero_upper = pricing.draws_upper(zero["errors"], zero["trials"])

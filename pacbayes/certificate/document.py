@@ -144,8 +144,8 @@ def statement(name: str, n: int, delta_total: str, risk_upper: str) -> str:
     )
 
 
-def read_bytes(path: Path | str) -> bytes:
-    """Return the content of a regular file, at most one byte more than the checker accepts.
+def read_bytes(path: Path | str, *, limit: int = checker.MAX_BYTES) -> bytes:
+    """Return the content of a regular file, at most one byte more than a limit (the checker's).
 
     Raises:
         InputError: the file is missing, unreadable or not a regular file.
@@ -155,7 +155,7 @@ def read_bytes(path: Path | str) -> bytes:
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise InputError(f"{path}: is not a regular file")
-            return file.read(checker.MAX_BYTES + 1)
+            return file.read(limit + 1)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
 

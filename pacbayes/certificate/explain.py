@@ -1,15 +1,12 @@
 """One certificate in words: what it says and what each nat was spent on."""
 
-import math
 from decimal import Decimal
-from fractions import Fraction
 
 from pacbayes.certificate.decimals import kl_total
 from pacbayes.certificate.document import Certificate
 from pacbayes.certificate.pricing import Pricing
+from pacbayes.certificate.spending import prices, total_nats
 from pacbayes.certificate.table import upper_digits, upper_nats
-
-_GRID = "prior scale of "
 
 
 def render_certificate(certificate: Certificate) -> str:
@@ -69,9 +66,8 @@ def _spending(certificate: Certificate) -> list[str]:
                 upper_nats(kl_total(list(items.values()))),
             )
         )
-    extras = _prices(certificate)
-    total = float(Decimal(document["posterior"]["kl_upper"])) + sum(nats for _, nats in extras)
-    rows += [(label, "", "", "", "", "", f"{nats:.4g}") for label, nats in extras]
+    total = total_nats(certificate)
+    rows += [(p.label, "", "", "", "", "", f"{p.nats:.4g}") for p in prices(certificate)]
     rows.append(("total", "", "", "", "", "", f"{total:.4g}"))
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     lines = [
@@ -82,46 +78,6 @@ def _spending(certificate: Certificate) -> list[str]:
         for row in rows
     ]
     return [*lines, f"total / n = {total / n:.4g} nats per example"]
-
-
-def _prices(certificate: Certificate) -> list[tuple[str, float]]:
-    """Return what the theorem pays besides the divergence, in nats."""
-    pricing, union = Pricing.of(certificate), certificate.document["union"]
-    prices = [_constant(certificate)]
-    share = pricing.theorem
-    prices.append((f"ln(1/delta) with delta share {share}", _log_inverse(share)))
-    grid = [u for u in union if u["purpose"].startswith(_GRID)]
-    if grid:
-        size = grid[0]["choices"]
-        label = f"prior scales: {len(grid)} tensors, grid of {size}"
-        prices.append((label, len(grid) * math.log(size)))
-    prices += [
-        (f"{u['purpose']}: {u['choices']} choices", math.log(u["choices"]))
-        for u in union
-        if not u["purpose"].startswith(_GRID)
-    ]
-    return prices
-
-
-def _constant(certificate: Certificate) -> tuple[str, float]:
-    if certificate.document["bound"]["constant"] == "xi":
-        return "ln(xi(n))", math.log(_xi(certificate.n))
-    return "ln(2 sqrt(n))", math.log(2.0) + math.log(certificate.n) / 2
-
-
-def _xi(n: int) -> float:
-    """Return sum_j n! / ((n-j)! n^j), for display."""
-    term = total = 1.0
-    for j in range(1, n + 1):
-        term *= (n - j + 1) / n
-        total += term
-        if term < 1e-18:
-            break
-    return total
-
-
-def _log_inverse(share: Fraction) -> float:
-    return math.log(share.denominator) - math.log(share.numerator)
 
 
 def _beside(certificate: Certificate) -> list[str]:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from pacbayes.bounds import Confidence, decimal_up
+from pacbayes.bounds.binomial import LARGEST_TRIALS
 from pacbayes.certificate import checker
 from pacbayes.certificate.conditions import Condition, in_order, problems
 from pacbayes.certificate.decimals import decimal_text, float_up, kl_total, plain, ratio_text
@@ -85,12 +86,15 @@ def issue(
     Raises:
         UnsoundError: validity conditions are violated or not stated; carries all of them.
         InputError: a field has the wrong form (names it).
-        UsageError: a delta that is no finite decimal, or an impossible number of priors.
+        UsageError: a delta that is no finite decimal, an impossible number of priors, or more
+            trials than the binomial tail is summed for.
         VerificationError: evidence and document contradict each other (names the field).
     """
     found = [*problems(conditions), *_structural_problems(data, prior, conditions)]
     if found:
         raise UnsoundError(found)
+    if draws.trials > LARGEST_TRIALS:
+        raise UsageError(f"{draws.trials} trials are more than can be bounded; take fewer draws")
     choices = _all_choices(prior, posterior, priors_tried, union)
     draft = _Draft(
         name=name,

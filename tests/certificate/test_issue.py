@@ -173,6 +173,11 @@ def test_impossible_numbers_of_priors() -> None:
         issue(**evidence(priors_tried=0))
 
 
+def test_too_many_trials_for_a_tight_tail() -> None:
+    with pytest.raises(UsageError, match="fewer draws"):
+        issue(**evidence(draws=DrawFacts(draws=10**6, errors=1, trials=30000 * 10**6)))
+
+
 def test_label_noise_is_carried() -> None:
     noise = {"rate": "0.2", "seed": 3}
     assert issue(**evidence(data=data_facts(label_noise=noise))).document["data"][
