@@ -19,6 +19,7 @@ from pacbayes.certificate import (
     render_certificate,
 )
 from pacbayes.certificate.pricing import Pricing
+from pacbayes.certificate.spending import parts, total_nats
 from pacbayes.certificate.table import upper_digits, upper_nats
 from pacbayes.errors import InputError, UsageError, VerificationError
 from tests.certificate.cases import evidence
@@ -226,3 +227,12 @@ def test_says_when_nothing_is_declared(split_certificate: Certificate) -> None:
     assert render_certificate(certificate).endswith("every condition was checked by code\n")
     silent = put(document, ("conditions", 7, "note"), "")
     assert "distribution (by user)\n" in render_certificate(Certificate(document=silent))
+
+
+def test_parts_of_a_bound_add_up_to_it(certificate: Certificate) -> None:
+    found = parts(certificate)
+    assert [part.name for part in found[:2]] == ["risk", "draws"]
+    assert all(part.risk >= 0 for part in found)
+    assert sum(part.risk for part in found) == pytest.approx(float(certificate.risk_upper))
+    nats = sum(part.nats for part in found if part.nats is not None)
+    assert nats == pytest.approx(total_nats(certificate))
