@@ -2,7 +2,7 @@
 
 The top level offers the nouns (`Ticket`, `Mask`, `Prior`, `SpikeAndSlab`, `Confidence`,
 `Certificate`) and the arrows between them, in the order in which they are used: `read_ticket` or
-`find_tickets`, `fit`, `divergence`, `evaluate`, `certify`, `verify`, `compare`. Each name is
+`find_tickets`, `fit`, `divergence`, `evaluate`, `certify`, `verify`, `compare`, `check`. Each name is
 imported when it is first asked for, so that checking a certificate never loads torch.
 
 Example:
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pacbayes.bounds import Confidence
-    from pacbayes.certificate import Certificate, compare, verify
+    from pacbayes.certificate import Certificate, check, compare, verify
     from pacbayes.checkpoints import read_ticket
     from pacbayes.pipeline import certify
     from pacbayes.posterior import Prior, SpikeAndSlab, divergence, fit
@@ -34,6 +34,7 @@ _ROOM_OF = {
     "SpikeAndSlab": "pacbayes.posterior",
     "Ticket": "pacbayes.tickets",
     "certify": "pacbayes.pipeline",
+    "check": "pacbayes.certificate",
     "compare": "pacbayes.certificate",
     "divergence": "pacbayes.posterior",
     "evaluate": "pacbayes.risk",
@@ -52,6 +53,7 @@ __all__ = [
     "Ticket",
     "__version__",
     "certify",
+    "check",
     "compare",
     "divergence",
     "evaluate",

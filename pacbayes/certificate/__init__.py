@@ -1,5 +1,7 @@
 """The certificate: its document, its checker, and what is read from it. No torch."""
 
+from pacbayes.certificate.announce import announce
+from pacbayes.certificate.baseline import Baseline, read_baseline
 from pacbayes.certificate.compare import Comparison, Row, compare, compare_certificates
 from pacbayes.certificate.conditions import (
     TITLES,
@@ -23,12 +25,17 @@ from pacbayes.certificate.facts import (
     TensorFacts,
     ToolFacts,
 )
+from pacbayes.certificate.gate import Artifact, Limits, Report, check
 from pacbayes.certificate.issue import evaluation_root, issue
 from pacbayes.certificate.table import render
+from pacbayes.certificate.tolerance import Tolerance
+from pacbayes.certificate.verdict import Failure, Verdict
 from pacbayes.certificate.verify import Verification, read_verified, verify
 
 __all__ = [
     "TITLES",
+    "Artifact",
+    "Baseline",
     "Certificate",
     "Choice",
     "Claim",
@@ -37,14 +44,21 @@ __all__ = [
     "DataFacts",
     "DrawFacts",
     "Estimate",
+    "Failure",
+    "Limits",
     "PosteriorFacts",
     "PriorFacts",
     "References",
+    "Report",
     "Row",
     "Seen",
     "TensorFacts",
+    "Tolerance",
     "ToolFacts",
+    "Verdict",
     "Verification",
+    "announce",
+    "check",
     "checked",
     "compare",
     "compare_certificates",
@@ -52,6 +66,7 @@ __all__ = [
     "evaluation_root",
     "issue",
     "not_applicable",
+    "read_baseline",
     "read_certificate",
     "read_verified",
     "render",

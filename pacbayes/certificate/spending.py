@@ -35,7 +35,7 @@ class Part:
     """One part of a bound, in units of risk; the parts add up to the bound (for display).
 
     Attributes:
-        name: ``risk``, ``draws``, ``kl of mask``, ``kl of mean``, ``kl of scale``, ``delta and choices``.
+        name: ``risk``, ``draws``, ``kl of mask`` (``mean``, ``scale``), ``delta and choices``.
         risk: its height.
         nats: nats behind it, ``None`` for the counted risk and for the draws.
     """

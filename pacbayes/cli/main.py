@@ -11,6 +11,7 @@ import click
 
 from pacbayes.cli.bound import bound
 from pacbayes.cli.certify import certify
+from pacbayes.cli.check import check
 from pacbayes.cli.compare import compare
 from pacbayes.cli.demo import demo
 from pacbayes.cli.find import find
@@ -46,7 +47,7 @@ def cli() -> None:
     """Certified test-error bounds for neural networks, dense and pruned."""
 
 
-for command in (demo, inspect, find, certify, bound, verify, compare):
+for command in (demo, inspect, find, certify, bound, verify, compare, check):
     cli.add_command(command)
 
 
