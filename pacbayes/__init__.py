@@ -2,8 +2,8 @@
 
 The top level offers the nouns (`Ticket`, `Mask`, `Prior`, `SpikeAndSlab`, `Confidence`,
 `Certificate`) and the arrows between them, in the order in which they are used: `read_ticket` or
-`find_tickets`, `fit`, `divergence`, `evaluate`, `certify`, `verify`, `compare`, `check`. Each name is
-imported when it is first asked for, so that checking a certificate never loads torch.
+`find_tickets`, `fit`, `divergence`, `evaluate`, `certify`, `verify`, `compare`, `check`. Each name
+is imported when it is first asked for, so that checking a certificate never loads torch.
 
 Example:
     >>> import pacbayes

@@ -18,7 +18,6 @@ from pacbayes.certificate.verdict import Failure, Verdict, incomparable, reasons
 from pacbayes.certificate.verify import verify
 from pacbayes.errors import InputError, UsageError
 
-
 NO_FILE: Final = "check needs at least one certificate: 0 certificates were given"
 NOTHING: Final = "check needs --baseline, --reference or --budget to hold against"
 HINT: Final = (
