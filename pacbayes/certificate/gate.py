@@ -171,7 +171,7 @@ def examine(
         verdicts=tuple(verdicts),
         problems=(
             *problems,
-            *_absent(set(names), limits),
+            *_absent(opened, limits),
             *_unnamed(opened, limits.artifacts or ()),
         ),
         limits=_described(limits),
@@ -283,8 +283,14 @@ def _unnamed(opened: list[Certificate | Failure], artifacts: tuple[Artifact, ...
     ]
 
 
-def _absent(names: set[str], limits: Limits) -> list[Failure]:
-    """Subjects that somebody promised and nobody shows."""
+def _absent(opened: list[Certificate | Failure], limits: Limits) -> list[Failure]:
+    """Subjects that somebody promised and nobody shows.
+
+    Where a file can't be used, nobody knows whose it was, and the gate fails without this.
+    """
+    names = {item.name for item in opened if isinstance(item, Certificate)}
+    if any(isinstance(item, Failure) for item in opened):
+        return []
     return [
         Failure(
             kind="absent",
