@@ -16,6 +16,7 @@ from pacbayes.cli.compare import compare
 from pacbayes.cli.demo import demo
 from pacbayes.cli.find import find
 from pacbayes.cli.inspect import inspect
+from pacbayes.cli.overlap import overlap
 from pacbayes.cli.verify import verify
 from pacbayes.errors import PacBayesError, UnsoundError
 
@@ -47,7 +48,7 @@ def cli() -> None:
     """Certified test-error bounds for neural networks, dense and pruned."""
 
 
-for command in (demo, inspect, find, certify, bound, verify, compare, check):
+for command in (demo, inspect, find, certify, bound, verify, compare, check, overlap):
     cli.add_command(command)
 
 
