@@ -5,14 +5,24 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from math import ceil, log
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from pacbayes.checkpoints import read_ticket
 from pacbayes.data import Data, Split, load_data, split_by_fraction
+from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import UsageError
 from pacbayes.models import build_model
-from pacbayes.pruning import FindPlan, find_tickets
+from pacbayes.pruning import (
+    ControlName,
+    FindPlan,
+    collapsed,
+    control,
+    find_tickets,
+    kept_counts,
+)
+from pacbayes.risk import count_errors
 from pacbayes.runtime.files import require_writable, write_json
 from pacbayes.runtime.folders import ticket_exists, write_ticket
 from pacbayes.runtime.progress import progress
@@ -34,7 +44,9 @@ class FindRequest:
         data_root: folder of the data.
         normalize: ``none`` or ``MEAN,STD``.
         split: share of the training examples in the prior part; 0 trains on all of them.
-        seed: randomness of the split, the initial weights and training.
+        seed: randomness of the split, the initial weights, training and label noise.
+        label_noise: share of the training examples whose labels are drawn at random, as written.
+        control: also train this control of every level after 0.
         force: replace what another request left in ``out``.
         quiet: no progress.
     """
@@ -48,15 +60,32 @@ class FindRequest:
     normalize: str = "none"
     split: float = 0.5
     seed: int = 1
+    label_noise: str | None = None
+    control: ControlName | None = None
     force: bool = False
     quiet: bool = False
+
+    @property
+    def noise(self) -> LabelNoise | None:
+        """The recipe of the label noise."""
+        if self.label_noise is None:
+            return None
+        return LabelNoise(fraction=self.label_noise, seed=self.seed)
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that decides the tickets of a level (not how many there are)."""
         plan = asdict(self.plan)
         del plan["levels"]
-        facts = [self.model, self.model_args, self.data, self.normalize, self.split, self.seed]
+        facts: list[Any] = [
+            self.model,
+            self.model_args,
+            self.data,
+            self.normalize,
+            self.split,
+            self.seed,
+        ]
+        facts.append(None if self.noise is None else self.noise.to_json())
         text = json.dumps([*facts, plan], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -72,14 +101,10 @@ def find(request: FindRequest) -> list[Path]:
     """
     require_writable(request.out)
     data = load_data(request.data, root=request.data_root, normalize=request.normalize)
+    if request.noise is not None:
+        data = with_label_noise(data, request.noise)
     seeds = Seeds(request.seed)
-    model = build_model(
-        request.model,
-        in_shape=data.shape,
-        classes=data.classes,
-        args=request.model_args,
-        seed=request.seed,
-    )
+    model = _network(request, data, seed=request.seed)
     split = split_for(data, request.split, seeds)
     _require_same_request(request, data)
     done = finished_levels(request.out, levels=request.plan.levels, request=request.digest)
@@ -94,7 +119,21 @@ def find(request: FindRequest) -> list[Path]:
         notes=_notes(request),
         quiet=request.quiet,
     )
-    return [level_folder(request.out, level) for level in range(request.plan.levels + 1)]
+    folders = [level_folder(request.out, level) for level in range(request.plan.levels + 1)]
+    if request.control is not None:
+        _train_controls(request, model, data, folders)
+    _record(request, data, levels=[_summary(folder, model, data) for folder in folders])
+    return folders
+
+
+def _network(request: FindRequest, data: Data, *, seed: int) -> nn.Module:
+    return build_model(
+        request.model,
+        in_shape=data.shape,
+        classes=data.classes,
+        args=request.model_args,
+        seed=seed,
+    )
 
 
 def split_for(data: Data, fraction: float, seeds: Seeds) -> Split:
@@ -112,7 +151,7 @@ def run_levels(
     plan: FindPlan,
     seeds: Seeds,
     done: list[Ticket],
-    notes: dict[str, str],
+    notes: dict[str, Any],
     quiet: bool,
 ) -> Ticket:
     """Find the levels that are missing, write each as it is found, and return the last."""
@@ -122,7 +161,7 @@ def run_levels(
         bar.advance(len(done))
         for last in tickets:
             write_ticket(level_folder(out, last.level), last)
-            bar.advance(1, note=f"level {last.level} density {last.mask.density:.4f}")
+            bar.advance(1, note=_one_line(last))
     if last is None:
         raise UsageError("there are no levels to find")
     return last
@@ -133,18 +172,88 @@ def level_folder(out: Path, level: int) -> Path:
     return out / f"level_{level:02d}"
 
 
-def _notes(request: FindRequest) -> dict[str, str]:
+def control_folder(out: Path, name: ControlName, level: int) -> Path:
+    """Return the folder of the control of one level."""
+    return level_folder(out / f"control_{name}", level)
+
+
+def _one_line(ticket: Ticket) -> str:
+    gone = collapsed(ticket.mask)
+    alarm = f", COLLAPSED {' '.join(gone)}" if gone else ""
+    return f"level {ticket.level} density {ticket.mask.density:.4f}{alarm}"
+
+
+def _train_controls(
+    request: FindRequest, model: nn.Module, data: Data, folders: list[Path]
+) -> None:
+    """Train the control of every level after 0 that is not there yet."""
+    name = request.control
+    if name is None:
+        return
+    seeds = Seeds(request.seed).child(f"control {name}")
+    fresh = _network(request, data, seed=seeds.integer("fresh"))
+    with progress(f"control {name}", len(folders) - 1, quiet=request.quiet) as bar:
+        for level, folder in enumerate(folders[1:], start=1):
+            target = control_folder(request.out, name, level)
+            if not _is_of(target, request.digest, control=name):
+                made = control(
+                    name,
+                    read_ticket(folder),
+                    model,
+                    data,
+                    fresh=fresh,
+                    plan=request.plan,
+                    seeds=seeds.child(f"level {level}"),
+                )
+                write_ticket(target, made)
+            bar.advance(1, note=f"level {level}")
+
+
+def _is_of(folder: Path, request: str, *, control: ControlName) -> bool:
+    if not ticket_exists(folder):
+        return False
+    notes = read_ticket(folder).notes
+    return notes.get("request") == request and notes.get("control") == control
+
+
+def _summary(folder: Path, model: nn.Module, data: Data) -> dict[str, Any]:
+    """Return what ``find.json`` says about one level; errors are for information only."""
+    ticket = read_ticket(folder)
+    found: dict[str, Any] = {
+        "level": ticket.level,
+        "kept": ticket.mask.kept,
+        "prunable": ticket.mask.prunable,
+        "tensors": {name: list(pair) for name, pair in kept_counts(ticket.mask).items()},
+        "collapsed": collapsed(ticket.mask),
+        "test": None,
+    }
+    if data.test is not None:
+        counts = count_errors(model, ticket.trained, ticket.buffers, data.test)
+        found["test"] = {"errors": counts.errors, "n": counts.trials}
+    return found
+
+
+def _notes(request: FindRequest) -> dict[str, Any]:
     return {
         "method": request.plan.method,
         "score": request.plan.score,
-        "rewind": request.plan.rewind,
+        "rewind": str(request.plan.rewind),
         "model": request.model,
         "request": request.digest,
+        "label_noise": None if request.noise is None else request.noise.to_json(),
     }
 
 
 def _require_same_request(request: FindRequest, data: Data) -> None:
     record = request.out / "find.json"
+    if record.exists() and not request.force and read_json(record)["request"] != request.digest:
+        raise UsageError(
+            f"{request.out} holds tickets of another request; choose another --out or give --force"
+        )
+    _record(request, data, levels=[])
+
+
+def _record(request: FindRequest, data: Data, *, levels: list[dict[str, Any]]) -> None:
     facts = {
         "schema": "pacbayes/find/1",
         "request": request.digest,
@@ -154,12 +263,10 @@ def _require_same_request(request: FindRequest, data: Data) -> None:
         "split": str(request.split),
         "seed": request.seed,
         "plan": {key: str(value) for key, value in asdict(request.plan).items()},
+        "label_noise": None if request.noise is None else request.noise.to_json(),
+        "levels": levels,
     }
-    if record.exists() and not request.force and read_json(record)["request"] != request.digest:
-        raise UsageError(
-            f"{request.out} holds tickets of another request; choose another --out or give --force"
-        )
-    write_json(record, facts)
+    write_json(request.out / "find.json", facts)
 
 
 def finished_levels(out: Path, *, levels: int, request: str) -> list[Ticket]:
