@@ -173,10 +173,9 @@ class _Tail:
             term = term * (above * odds) // (below << _ODDS_BITS) + 1
             total += term
             above, below = above - 1, below + 1
-            if term < _NEGLIGIBLE:
+            if term < _NEGLIGIBLE:  # so the factors are below one by now
                 ratio, one = above * odds, below << _ODDS_BITS
-                if ratio < one:
-                    return total + term * ratio // (one - ratio) + 1
+                return total + term * ratio // (one - ratio) + 1
         return total
 
 
@@ -184,14 +183,15 @@ def _proposal(tail: _Tail, delta: Decimal, start: float) -> float:
     """Return the inverse to about an ulp: Newton's method on the logarithm of the tail.
 
     That logarithm is concave in p, so from Chernoff's value, which is on the right, the iterates
-    stay on the right. The slope of the tail is -P(Bin = errors) (trials - errors) / (1 - p).
+    fall until only rounding moves them. The slope of the tail is
+    -P(Bin = errors) (trials - errors) / (1 - p).
     """
     p, successes = start, tail.trials - tail.errors
-    for _ in range(40):
+    while True:
         value, last = tail.at(p)
         excess = float(UP.ln(UP.divide(value, delta)))
         step = excess * float(UP.divide(value, last)) * (1.0 - p) / successes
-        p = min(max(p + step, 0.5 * p), _BELOW_ONE)
-        if abs(step) <= 1e-11 * min(p, 1.0 - p):
-            break
-    return p
+        before, p = p, min(max(p + step, 0.5 * p), _BELOW_ONE)
+        # Convergence is quadratic: after a relative step of 1e-11 the next one is lost in rounding.
+        if p >= before or abs(step) <= 1e-11 * min(p, 1.0 - p):
+            return p

@@ -48,6 +48,8 @@ def binary_kl(*, q: Number, p: Number) -> float:
 def binary_kl_lower(*, q: Number, p: Number) -> Decimal:
     """Return a decimal that is at most kl(q, p), and above it times 1 - 1e-25.
 
+    Fractions that are no decimals are first rounded outward to 60 digits.
+
     Raises:
         UsageError: an argument is NaN or outside [0, 1].
     """
@@ -62,13 +64,15 @@ def binary_kl_lower(*, q: Number, p: Number) -> Decimal:
 def binary_kl_upper(*, q: Number, p: Number) -> Decimal:
     """Return a decimal that is at least kl(q, p), and below it times 1 + 1e-25.
 
+    Fractions that are no decimals are first rounded outward to 60 digits.
+
     Raises:
         UsageError: an argument is NaN or outside [0, 1].
     """
     left, right = probability("q", q), probability("p", p)
     # kl is convex in the pair, so over a box it is largest at one of these two corners.
     corners = [kl_end(UP, end(to, left), end(opposite(to), right)) for to in (DOWN, UP)]
-    return max(corners)
+    return ZERO if left == right else max(corners)
 
 
 def kl_end(to: Context, q: Decimal, p: Decimal) -> Decimal:
@@ -136,9 +140,10 @@ def invert_kl(q: Decimal, c: Decimal) -> float:
 def _proposal(q: float, c: float) -> float:
     """Return the inverse in floating point: Newton's method in v = -ln(1 - p), from the right.
 
-    kl is convex in v with slope (p - q) / p, so in exact arithmetic the iterates stay on the right.
-    The start is the least of three classical upper bounds: Pinsker's, kl >= (p - q)^2 / (2 p), and
-    kl >= (1 - q) v minus the entropy of q. Whatever this returns, the caller checks.
+    kl is convex in v with slope (p - q) / p, so in exact arithmetic the iterates stay on the right
+    and fall; rounding ends that. The start is the least of three classical upper bounds: Pinsker's,
+    kl >= (p - q)^2 / (2 p), and kl >= (1 - q) v minus the entropy of q. Whatever this returns, the
+    caller checks.
     """
     if q >= 1.0:
         return 1.0
@@ -150,17 +155,16 @@ def _proposal(q: float, c: float) -> float:
         q + math.sqrt(2.0 * c) * math.sqrt(q) + 2.0 * c,
         -math.expm1(-(c + entropy) / (1.0 - q)),
     )
-    v = -math.log1p(-min(right, _BELOW_ONE))
-    for _ in range(40):
+    following = -math.log1p(-min(right, _BELOW_ONE))
+    v = math.inf
+    while following < v:
+        v = following
         p = -math.expm1(-v)
         gap = p - q
-        if gap <= 0.0 or p == 1.0:
-            break
+        if gap <= 0.0:
+            return q
         # gap / q may overflow, but only where p / q = gap / q.
         rise = math.log1p(gap / q) if gap < 1e15 * q else math.log(p) - math.log(q)
         excess = (1.0 - q) * math.log1p(gap / math.exp(-v)) - q * rise - c
-        step = excess * (p / gap)
-        v -= step
-        if abs(step) <= 4e-16 * v:
-            break
-    return min(max(-math.expm1(-v), q), 1.0)
+        following = v - excess * (p / gap)
+    return p

@@ -7,7 +7,6 @@ import pytest
 
 from pacbayes.bounds import binomial_upper, kl_bound, kl_inverse_upper
 from pacbayes.errors import UsageError
-
 from tests.bounds import oracle
 
 # q, c, what others return, the truth (as printed in their reports)

@@ -1,6 +1,7 @@
 """Random and exhaustive comparison with Arb: never below the truth, at most 4 ulp above it.
 
-``PACBAYES_EVIDENCE_SCALE=k`` multiplies the numbers of random inputs; the slow tests run 100.
+``PACBAYES_EVIDENCE_SCALE=k`` multiplies the numbers of random inputs of the fast tests and extends
+the slow grid to all counts of all sizes up to 200 (ten minutes).
 """
 
 import os
@@ -12,7 +13,6 @@ import flint
 import pytest
 
 from pacbayes.bounds import binary_kl, binomial_upper, kl_bound, kl_inverse_upper
-
 from tests.bounds import oracle
 
 SCALE = int(os.environ.get("PACBAYES_EVIDENCE_SCALE", "1"))
@@ -57,7 +57,7 @@ def random_binomial_inputs(rng: random.Random, largest: float) -> tuple[int, int
             lambda: max(0, trials - 1 - rng.randrange(20)),
         ]
     )()
-    delta = rng.choice([lambda: rng.random(), lambda: 10 ** rng.uniform(-300, -0.01)])()
+    delta = rng.choice([rng.random, lambda: 10 ** rng.uniform(-300, -0.01)])()
     return errors, trials, min(max(delta, 1e-300), 1 - 2**-53)
 
 
@@ -75,24 +75,24 @@ def require_tight(slacks: list[int]) -> None:
 
 
 def test_random_kl_inverses() -> None:
-    rng = random.Random(20240501)
+    rng = random.Random(20240501)  # noqa: S311
     require_tight([kl_slack(*random_kl_inputs(rng)) for _ in range(1000 * SCALE)])
 
 
 def test_random_binomial_tails() -> None:
-    rng = random.Random(20240502)
+    rng = random.Random(20240502)  # noqa: S311
     require_tight([binomial_slack(*random_binomial_inputs(rng, 6)) for _ in range(150 * SCALE)])
 
 
 @pytest.mark.slow
 def test_a_hundred_thousand_kl_inverses() -> None:
-    rng = random.Random(20240503)
+    rng = random.Random(20240503)  # noqa: S311
     require_tight([kl_slack(*random_kl_inputs(rng)) for _ in range(100_000)])
 
 
 @pytest.mark.slow
 def test_ten_thousand_binomial_tails() -> None:
-    rng = random.Random(20240504)
+    rng = random.Random(20240504)  # noqa: S311
     require_tight([binomial_slack(*random_binomial_inputs(rng, 7)) for _ in range(10_000)])
 
 
@@ -120,12 +120,12 @@ def test_every_count_up_to_12() -> None:
 
 
 @pytest.mark.slow
-def test_every_count_up_to_200() -> None:
-    require_tight(grid_slacks(range(13, 201)))
+def test_every_count_up_to_60_or_200() -> None:
+    require_tight(grid_slacks(range(13, 201 if SCALE > 1 else 61)))
 
 
 def test_binary_kl_is_an_upper_value_within_an_ulp() -> None:
-    rng = random.Random(20240505)
+    rng = random.Random(20240505)  # noqa: S311
     for _ in range(300 * SCALE):
         q, p = rng.random() ** rng.choice([1, 30]), rng.random() ** rng.choice([1, 30])
         value, truth = binary_kl(q=q, p=p), oracle.kl(Fraction(q), Fraction(p))
