@@ -106,11 +106,9 @@ def _constant(certificate: Certificate) -> Price:
 def _xi(n: int) -> float:
     """Return sum_j n! / ((n-j)! n^j), for display."""
     term = total = 1.0
-    for j in range(1, n + 1):
+    for j in range(1, min(n, 60 + 10 * math.isqrt(n)) + 1):  # term j is about exp(-j^2 / (2 n))
         term *= (n - j + 1) / n
         total += term
-        if term < 1e-18:
-            break
     return total
 
 

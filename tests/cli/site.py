@@ -34,6 +34,10 @@ def certificate(kind: str) -> Certificate:
         "other data": {"data": cases.data_facts(name="toys")},
         "other name": {"name": "lenet300/toy/other"},
         "other constant": {"constant": "xi"},
+        "priors tried": {"priors_tried": 3},
+        "other shares": {
+            "confidence": Confidence("0.05", shares={"theorem": "0.04", "draws": "0.01"})
+        },
         "other checkpoint": {
             "posterior": replace(cases.posterior_facts(), checkpoint_sha256=cases.sha("other"))
         },
