@@ -1,5 +1,6 @@
 """One forward pass in which every example has its own independent weights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -11,12 +12,21 @@ from torch.func import functional_call, vmap
 from pacbayes.posterior import Layer, ParameterUses, SpikeAndSlab, UnsupportedUseError, layers
 from pacbayes.risk.noise import BlockNoise
 
+Moments = tuple[Tensor, Tensor]
 CHUNK_ENTRIES = 50_000_000
 """Largest number of drawn weights held at once; bounds memory, not the law."""
 
 
+Forward = Callable[[BlockNoise], Tensor]
+"""From one draw's noise to the logits of fixed examples.  # (B, classes)"""
+
+
 class Design(Protocol):
     """Turns inputs into logits, example i through weights drawn for it alone."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Sorted parameter names, which number the streams of noise."""
 
     @property
     def normals(self) -> int:
@@ -26,8 +36,8 @@ class Design(Protocol):
     def chunk(self) -> int:
         """Examples handled at once."""
 
-    def __call__(self, x: Tensor, noise: BlockNoise) -> Tensor:
-        """Return logits (B, classes) of inputs (B, *shape)."""
+    def forward(self, x: Tensor) -> Forward:
+        """Return the function from noise to logits for inputs of shape (B, *shape)."""
 
 
 def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> "Layered | General":
@@ -81,30 +91,43 @@ class Layered:
             chunk=max(1, CHUNK_ENTRIES // max(drawn, 1)),
         )
 
-    def __call__(self, x: Tensor, noise: BlockNoise) -> Tensor:
-        """Return logits, each example through its own weights."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Sorted parameter names."""
+        return tuple(sorted(self.posterior.mean))
 
-        def handle(layer: Layer, inputs: Tensor) -> Tensor:
-            if _is_local(layer):
-                return self._local(layer, inputs, noise)
-            weight = _draw(self.posterior, layer.weight, inputs.shape[0], noise)
-            bias = None
-            if layer.bias is not None:
-                bias = _draw(self.posterior, layer.bias, inputs.shape[0], noise)
-            return _apply_each(layer, inputs, weight, bias)
+    def forward(self, x: Tensor) -> Forward:
+        """Return the function from noise to logits, each example through its own weights.
 
-        mean = self.posterior.mean
-        with ParameterUses(mean, examples=x.shape[0], handler=handle):
-            logits: Tensor = functional_call(self.model, {**mean, **self.posterior.buffers}, (x,))
+        A linear layer that sees the inputs themselves has the same moments in every draw: they
+        are computed once.
+        """
+        moments: dict[str, Moments] = {}
+
+        def logits(noise: BlockNoise) -> Tensor:
+            def handle(layer: Layer, inputs: Tensor) -> Tensor:
+                if not _is_local(layer):
+                    return _drawn_layer(self.posterior, layer, inputs, noise)
+                found = moments.get(layer.weight) or self._moments(layer, inputs)
+                if inputs.data_ptr() == x.data_ptr() and inputs.numel() == x.numel():
+                    moments[layer.weight] = found
+                centre, deviation = found
+                return torch.addcmul(centre, deviation, noise.normal(layer.weight, *centre.shape))
+
+            mean = self.posterior.mean
+            with ParameterUses(mean, examples=x.shape[0], handler=handle):
+                out: Tensor = functional_call(self.model, {**mean, **self.posterior.buffers}, (x,))
+            return out
+
         return logits
 
-    def _local(self, layer: Layer, x: Tensor, noise: BlockNoise) -> Tensor:
+    def _moments(self, layer: Layer, x: Tensor) -> Moments:
+        """Return mean and standard deviation of a linear layer's outputs."""
         mean, variance = self.posterior.mean, self.variance
         bias = None if layer.bias is None else mean[layer.bias]
         bias_variance = None if layer.bias is None else variance[layer.bias]
         centre = F.linear(x, mean[layer.weight], bias)
-        spread = F.linear(x.square(), variance[layer.weight], bias_variance)
-        return centre + spread.sqrt() * noise.normal(layer.weight, *centre.shape)
+        return centre, F.linear(x.square(), variance[layer.weight], bias_variance).sqrt_()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,22 +148,36 @@ class General:
         entries = sum(mean.numel() for mean in self.posterior.mean.values())
         return max(1, CHUNK_ENTRIES // max(entries, 1))
 
-    def __call__(self, x: Tensor, noise: BlockNoise) -> Tensor:
-        """Return logits, by vmap where the network allows it and one by one elsewhere."""
-        drawn = {
-            name: _draw(self.posterior, name, x.shape[0], noise) for name in self.posterior.mean
-        }
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Sorted parameter names."""
+        return tuple(sorted(self.posterior.mean))
+
+    def forward(self, x: Tensor) -> Forward:
+        """Return the function from noise to logits, by vmap or, where that fails, one by one."""
 
         def one(weights: dict[str, Tensor], example: Tensor) -> Tensor:
             tensors = {**weights, **self.posterior.buffers}
             logits: Tensor = functional_call(self.model, tensors, (example[None],))
             return logits[0]
 
-        try:
-            return vmap(one)(drawn, x)
-        except RuntimeError:
-            rows = [{k: w[i] for k, w in drawn.items()} for i in range(x.shape[0])]
-            return torch.stack([one(weights, x[i]) for i, weights in enumerate(rows)])
+        def logits(noise: BlockNoise) -> Tensor:
+            drawn = {
+                name: _draw(self.posterior, name, x.shape[0], noise) for name in self.posterior.mean
+            }
+            try:
+                return vmap(one)(drawn, x)
+            except RuntimeError:
+                rows = [{k: w[i] for k, w in drawn.items()} for i in range(x.shape[0])]
+                return torch.stack([one(weights, x[i]) for i, weights in enumerate(rows)])
+
+        return logits
+
+
+def _drawn_layer(posterior: SpikeAndSlab, layer: Layer, x: Tensor, noise: BlockNoise) -> Tensor:
+    weight = _draw(posterior, layer.weight, x.shape[0], noise)
+    bias = None if layer.bias is None else _draw(posterior, layer.bias, x.shape[0], noise)
+    return _apply_each(layer, x, weight, bias)
 
 
 def _is_local(layer: Layer) -> bool:

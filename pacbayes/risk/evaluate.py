@@ -2,14 +2,15 @@
 
 import copy
 import math
+import time
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pacbayes.data import Examples
 from pacbayes.data.loss import is_right
-from pacbayes.errors import InputError, UsageError
+from pacbayes.errors import UsageError
 from pacbayes.posterior import SpikeAndSlab
 from pacbayes.risk.counts import Counts
 from pacbayes.risk.designs import Design, design_for
@@ -20,6 +21,8 @@ from pacbayes.runtime.reading import read_json
 
 TRIALS = 600_000
 NORMALS = 5_000_000_000
+JOURNAL_PERIOD = 5.0
+"""Seconds between two states of an evaluation on disk."""
 
 
 def default_draws(model: nn.Module, posterior: SpikeAndSlab, sample: Examples) -> int:
@@ -48,7 +51,7 @@ def evaluate(
 
     The trials are independent Bernoulli variables whose mean is the Gibbs risk on the sample
     (design ``fresh-weights``). A tie for the top logit and a non-finite logit count as errors.
-    The counts depend on the root, not on the order of execution; finished draws are kept in
+    The counts depend on the root, not on the order of execution; finished blocks are kept in
     ``journal`` and a killed run goes on from there.
 
     Args:
@@ -57,45 +60,56 @@ def evaluate(
         sample: the certificate part, in the order of its indices.
         draws: weight draws per example, fixed beforehand.
         root: integer of the SHA-256 that names the evaluation.
-        journal: file for the counts of finished draws, or ``None``.
+        journal: file for the counts of finished blocks, or ``None``.
         quiet: no progress on stderr.
 
     Raises:
         UsageError: there are no draws or no examples.
-        InputError: the journal belongs to another evaluation.
     """
     if draws < 1 or len(sample.labels) < 1:
         raise UsageError("evaluation needs at least one draw and one example")
     network = copy.deepcopy(model).eval()
     design = design_for(network, posterior, sample.inputs[:4])
+    blocks = torch.arange(len(sample.labels)).split(BLOCK)
     done = [] if journal is None else _read_journal(journal, root=root, draws=draws)
-    with progress("evaluate", draws, quiet=quiet) as bar:
+    saved = time.monotonic()
+    with progress("evaluate", len(blocks), quiet=quiet) as bar:
         bar.advance(len(done))
-        for draw in range(len(done), draws):
-            done.append(_errors_of_draw(design, posterior, sample, root=root, draw=draw))
-            if journal is not None:
-                write_json(journal, {"root": f"{root:064x}", "draws": draws, "errors": done})
-            bar.advance(1, note=f"risk {sum(done) / (len(done) * len(sample.labels)):.4f}")
+        for block in range(len(done), len(blocks)):
+            examples = sample.inputs[blocks[block]], sample.labels[blocks[block]]
+            done.append(_errors_of_block(design, examples, root=root, draws=draws, block=block))
+            counted = draws * (int(blocks[block][-1]) + 1)
+            bar.advance(1, note=f"risk {sum(done) / counted:.4f}")
+            if journal is not None and time.monotonic() - saved > JOURNAL_PERIOD:
+                _write_journal(journal, root=root, draws=draws, errors=done)
+                saved = time.monotonic()
+    if journal is not None:
+        _write_journal(journal, root=root, draws=draws, errors=done)
     return Counts(errors=sum(done), trials=draws * len(sample.labels))
 
 
-def _errors_of_draw(
-    design: Design, posterior: SpikeAndSlab, sample: Examples, *, root: int, draw: int
+def _errors_of_block(
+    design: Design, examples: tuple[Tensor, Tensor], *, root: int, draws: int, block: int
 ) -> int:
-    names = tuple(sorted(posterior.mean))
-    errors, seen = 0, 0
-    for block, rows in enumerate(torch.arange(len(sample.labels)).split(BLOCK)):
-        noise = BlockNoise(root=root, draw=draw, block=block, names=names)
-        for chunk in rows.split(min(design.chunk, BLOCK)):
-            logits = design(sample.inputs[chunk], noise)
-            errors += int((~is_right(logits, sample.labels[chunk])).sum())
-            seen += len(chunk)
-    if seen != len(sample.labels):
-        raise InputError(f"evaluation saw {seen} examples instead of {len(sample.labels)}")
+    """Count the errors of all draws on one block; draws come last so that moments are reused."""
+    inputs, labels = examples
+    errors = 0
+    noises = [
+        BlockNoise(root=root, draw=draw, block=block, names=design.names) for draw in range(draws)
+    ]
+    for rows in torch.arange(len(labels)).split(design.chunk):
+        forward = design.forward(inputs[rows])
+        for noise in noises:
+            errors += int((~is_right(forward(noise), labels[rows])).sum())
     return errors
 
 
+def _write_journal(journal: Path, *, root: int, draws: int, errors: list[int]) -> None:
+    write_json(journal, {"root": f"{root:064x}", "draws": draws, "errors": errors})
+
+
 def _read_journal(journal: Path, *, root: int, draws: int) -> list[int]:
+    """Return the counts of finished blocks; none where the journal is of another evaluation."""
     if not journal.exists():
         return []
     stored = read_json(journal)

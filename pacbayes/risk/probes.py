@@ -31,7 +31,7 @@ def problems(
         return found
     network = copy.deepcopy(model).eval()
     state = {name: tensor.clone() for name, tensor in buffers.items()}
-    x = sample.inputs[:PROBED]
+    x = sample.inputs[:PROBED].clone()
 
     def call(inputs: Tensor) -> Any:
         return functional_call(network, {**weights, **state}, (inputs,))
@@ -46,6 +46,9 @@ def problems(
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         message = f"the network returns {shape}; it must return logits (examples, classes)"
         return [Problem(condition="V24", message=message)]
+    if not torch.equal(x, sample.inputs[:PROBED]):
+        message = "the network changes its inputs in place; let its first operation make a copy"
+        return [Problem(condition="V10", message=message)]
     changed = [name for name, tensor in state.items() if not torch.equal(tensor, buffers[name])]
     if changed:
         message = f"buffers {changed} change in eval mode; freeze them before certifying"

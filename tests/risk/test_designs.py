@@ -48,7 +48,7 @@ def test_drawn_weights_give_the_same_logits_as_one_by_one(kind: str, density: fl
     model, posterior = posterior_for(kind, density=density)
     x = examples(kind, 6)
     with torch.no_grad():
-        ours = General(model=model, posterior=posterior)(x, noise_for(posterior))
+        ours = General(model=model, posterior=posterior).forward(x)(noise_for(posterior))
     hand, streams = noise_for(posterior), {}
     for name in posterior.mean:
         streams[name] = hand.normal(name, 6, int(posterior.kept(name).sum()))
@@ -76,8 +76,8 @@ def test_convolutions_use_one_kernel_per_example(density: float) -> None:
     layered = design_for(model, posterior, x)
     assert isinstance(layered, Layered)
     with torch.no_grad():
-        ours = layered(x, noise_for(posterior))
-        oracle = General(model=model, posterior=posterior)(x, noise_for(posterior))
+        ours = layered.forward(x)(noise_for(posterior))
+        oracle = General(model=model, posterior=posterior).forward(x)(noise_for(posterior))
     assert torch.allclose(ours, oracle, atol=1e-5, rtol=1e-5)
 
 
@@ -92,8 +92,12 @@ def test_layered_and_general_designs_have_the_same_law(kind: str, density: float
     model, posterior = posterior_for(kind, density=density)
     x = examples(kind, 1).expand(20_000, *EVERY[kind][1]).contiguous()
     with torch.no_grad():
-        ours = design_for(model, posterior, x[:4])(x, noise_for(posterior)).double()
-        theirs = General(model=model, posterior=posterior)(x, noise_for(posterior, draw=1)).double()
+        ours = design_for(model, posterior, x[:4]).forward(x)(noise_for(posterior)).double()
+        theirs = (
+            General(model=model, posterior=posterior)
+            .forward(x)(noise_for(posterior, draw=1))
+            .double()
+        )
     for statistic in (lambda z: z, lambda z: (z[:, :, None] * z[:, None, :]).flatten(1)):
         a, b = statistic(ours), statistic(theirs)
         error = torch.sqrt((a.var(dim=0) + b.var(dim=0)) / len(a))
@@ -106,7 +110,7 @@ def test_examples_of_a_batch_are_independent(kind: str) -> None:
     model, posterior = posterior_for(kind)
     x = examples(kind, 1).expand(20_000, *EVERY[kind][1]).contiguous()
     with torch.no_grad():
-        logits = design_for(model, posterior, x[:4])(x, noise_for(posterior)).double()
+        logits = design_for(model, posterior, x[:4]).forward(x)(noise_for(posterior)).double()
     first, second = logits[0::2, 0], logits[1::2, 0]
     correlation = np.corrcoef(first.numpy(), second.numpy())[0, 1]
     assert abs(correlation) < 6 / math.sqrt(len(first))
@@ -118,10 +122,23 @@ def test_chunks_do_not_change_the_noise(kind: str) -> None:
     x = examples(kind, 9)
     design = design_for(model, posterior, x[:4])
     with torch.no_grad():
-        whole = design(x, noise_for(posterior))
+        whole = design.forward(x)(noise_for(posterior))
         noise = noise_for(posterior)
-        pieces = torch.cat([design(part, noise) for part in x.split([2, 3, 4])])
+        pieces = torch.cat([design.forward(part)(noise) for part in x.split([2, 3, 4])])
     assert torch.allclose(whole, pieces, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_remembered_moments_do_not_change_later_draws(kind: str) -> None:
+    model, posterior = posterior_for(kind)
+    x = examples(kind, 6)
+    design = design_for(model, posterior, x[:4])
+    with torch.no_grad():
+        forward = design.forward(x)
+        forward(noise_for(posterior))
+        again = forward(noise_for(posterior, draw=1))
+        fresh = design.forward(x)(noise_for(posterior, draw=1))
+    assert torch.equal(again, fresh)
 
 
 def test_streams_differ_between_draws_blocks_and_tensors() -> None:

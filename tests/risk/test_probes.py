@@ -42,6 +42,10 @@ def test_buffers_that_change_are_refused() -> None:
     assert "V5" in conditions(Counting())
 
 
+def test_inputs_changed_in_place_are_refused() -> None:
+    assert conditions(nn.Sequential(nn.ReLU(inplace=True), nn.Linear(6, 3))) == {"V10"}
+
+
 def test_randomness_in_eval_mode_is_refused() -> None:
     assert conditions(Noisy()) == {"V29"}
 
