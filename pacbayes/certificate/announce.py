@@ -43,7 +43,7 @@ def announce(report: Report, form: Form = "text") -> str:
 
 
 def _cells(verdict: Verdict) -> tuple[str, ...]:
-    change = "-" if verdict.change is None else f"{verdict.change:+.2e}"
+    change = "-" if verdict.change is None else f"{float(verdict.change):+.2e}"
     if verdict.change == 0:
         change = "0"
     return (

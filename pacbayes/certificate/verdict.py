@@ -173,8 +173,8 @@ def _attribution(new: Certificate, old: Certificate) -> str:
     middle = Pricing.of(old).theorem_upper(
         new.document["mc"]["risk_upper"], old.document["posterior"]["kl_upper"]
     )
-    of_risk = Decimal(middle) - Decimal(old.risk_upper)
-    of_rest = Decimal(new.risk_upper) - Decimal(middle)
+    of_risk = float(Decimal(middle) - Decimal(old.risk_upper))
+    of_rest = float(Decimal(new.risk_upper) - Decimal(middle))
     return f"of the change, {of_risk:+.1e} comes with the risk and {of_rest:+.1e} with the nats"
 
 
