@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pacbayes.errors import InputError, UsageError
+from pacbayes.models.initial import draw_kaiming
 from pacbayes.models.lenet import lenet5
 from pacbayes.models.mlp import mlp
 from pacbayes.runtime.functions import user_code
@@ -28,6 +29,9 @@ def build_model(
     seed: int,
 ) -> nn.Module:
     """Return a network in eval mode, float32 on the CPU, with initial weights from the seed.
+
+    Our own networks start from Kaiming-normal weights and zero biases; the user's from whatever
+    their function draws.
 
     The global random states of torch, NumPy and ``random`` are the same before and after.
 
@@ -50,7 +54,9 @@ def build_model(
         (3, 4)
     """
     with _random_state(Seeds(seed).integer("model")):
-        model = _build(spec, in_shape, classes, args or {})
+        model, ours = _build(spec, in_shape, classes, args or {})
+        if ours:
+            draw_kaiming(model)
         model = model.to(device="cpu", dtype=torch.float32).eval()
         _require_fits(model, spec, in_shape, classes)
     return model
@@ -68,20 +74,21 @@ def buffers(model: nn.Module) -> dict[str, Tensor]:
 
 def _build(
     spec: str, in_shape: tuple[int, ...], classes: int, args: Mapping[str, str]
-) -> nn.Module:
+) -> tuple[nn.Module, bool]:
+    """Return the network, and whether it is one of ours."""
     name, _, rest = spec.partition(":")
     builtin = spec in ("lenet300", "lenet5") or name == "mlp"
     if builtin and args:
         raise UsageError(f"{name} takes no arguments; --model-args is for module:function")
     size = math.prod(in_shape)
     if spec == "lenet300":
-        return mlp([size, 300, 100, classes])
+        return mlp([size, 300, 100, classes]), True
     if spec == "lenet5":
-        return lenet5(in_shape, classes)
+        return lenet5(in_shape, classes), True
     if name == "mlp":
-        return mlp(_sizes(spec, rest, size, classes))
+        return mlp(_sizes(spec, rest, size, classes)), True
     if name and rest and ":" not in rest:
-        return _user_model(spec, args)
+        return _user_model(spec, args), False
     raise UsageError(f"--model {spec!r} names no network; accepted: {ACCEPTED}")
 
 

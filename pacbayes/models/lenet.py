@@ -15,7 +15,7 @@ def lenet5(in_shape: tuple[int, ...], classes: int) -> nn.Sequential:
     Convolutions are 5 by 5. Images below 32 pixels are padded by 2 in the first convolution, so
     that 28 by 28 and 32 by 32 both arrive as 16 by 5 by 5, as in the original. (The larger variant
     of Caffe, with 20, 50 and 500, is another network: give it as ``module:function``.) Parameters
-    are ``conv1.weight`` to ``fc3.bias``, with torch's initial weights.
+    are ``conv1.weight`` to ``fc3.bias``.
 
     Args:
         in_shape: channels, height, width.

@@ -11,8 +11,7 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     """Return a fully connected network with ReLU between its layers.
 
     Inputs are flattened. Layers are called ``fc1``, ``fc2`` and so on, so their parameters are
-    ``fc1.weight``, ``fc1.bias``, ...; initial weights are torch's for ``nn.Linear``: uniform
-    within ``1 / sqrt(fan_in)``, weights and biases alike.
+    ``fc1.weight``, ``fc1.bias``, ...
 
     Args:
         sizes: inputs, hidden layers, classes; at least two numbers.
