@@ -29,7 +29,13 @@ def demo(out: Path, quick: bool, quiet: bool) -> None:
     )
     click.echo("2. certify ticket and dense network on the part that they have not seen", err=True)
     request = CertifyRequest(
-        path=folders[-1], model="lenet300", data="digits", out=out, dense=True, quiet=quiet
+        path=folders[-1],
+        model="lenet300",
+        data="digits",
+        out=out,
+        dense=True,
+        draws=100,
+        quiet=quiet,
     )
     certificates = [item.certificate for item in certify(request)]
     for certificate in certificates:
