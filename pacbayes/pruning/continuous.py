@@ -23,11 +23,13 @@ class Annealing:
     Attributes:
         sharpness: of the sigmoid at the end; it rises geometrically from 1.
         gate_lr: learning rate of Adam for the gates' parameters.
+        damping: weight of the squared distance, which keeps the price from overshooting.
         price_lr: how fast the price of a gate follows the density's distance from its target.
     """
 
     sharpness: float = 200.0
     gate_lr: float = 0.05
+    damping: float = 10.0
     price_lr: float = 0.05
 
 
@@ -66,16 +68,55 @@ def continuous(
         protected: names of tensors that are kept whole.
         annealing: how the gates harden.
     """
-    annealing = annealing or Annealing()
+    gates = learn_gates(
+        model,
+        init,
+        [name for name in full if name not in protected],
+        examples,
+        Batches(part=part, size=plan.batch_size, epochs=plan.epochs, seeds=seeds),
+        density=density,
+        plan=plan,
+        scope=scope,
+        annealing=annealing or Annealing(),
+    )
+    scores = {name: torch.zeros(full[name].shape) for name in full} | gates
+    return prune_to(full, scores, density=density, scope=scope, protected=protected)
+
+
+def learn_gates(
+    model: nn.Module,
+    init: State,
+    names: list[str],
+    examples: Examples,
+    batches: Batches,
+    *,
+    density: float,
+    plan: TrainPlan,
+    scope: Scope,
+    annealing: Annealing,
+) -> dict[str, Tensor]:
+    """Return the gates' parameters s after training; a gate is open where s is positive.
+
+    Args:
+        model: the network; it is copied and not modified.
+        init: weights and buffers to start from.
+        names: parameters that have gates.
+        examples: all training examples.
+        batches: which of them, when.
+        density: target of the mean gate.
+        plan: rates and optimiser of the weights.
+        scope: ``global`` has one price for all tensors, ``tensor`` one for each.
+        annealing: how the gates harden.
+    """
     network = copy.deepcopy(model).train()
-    names = [name for name in full if name not in protected]
     weights = {name: t.detach().clone().requires_grad_() for name, t in init.weights.items()}
     buffers = {name: tensor.detach().clone() for name, tensor in init.buffers.items()}
     gates = {name: torch.zeros_like(weights[name]).requires_grad_() for name in names}
+    if not gates:
+        return {}
     optimizer = optimizer_for(list(weights.values()), plan)
     gate_optimizer = torch.optim.Adam(list(gates.values()), lr=annealing.gate_lr)
     prices = torch.zeros(1 if scope == "global" else len(names))
-    batches = Batches(part=part, size=plan.batch_size, epochs=plan.epochs, seeds=seeds)
     with torch.random.fork_rng(devices=[]):
         for step, rows in batches.between(0, batches.steps):
             rate = plan.rates.at(step, steps=batches.steps, per_epoch=batches.per_epoch)
@@ -85,16 +126,17 @@ def continuous(
             inside = {**weights, **{name: weights[name] * gate for name, gate in soft.items()}}
             logits = functional_call(network, {**inside, **buffers}, (examples.inputs[rows],))
             excess = _densities(soft, scope) - density
-            loss = F.cross_entropy(logits, examples.labels[rows]) + (prices * excess).sum()
+            loss = (
+                F.cross_entropy(logits, examples.labels[rows])
+                + (prices * excess + annealing.damping / 2 * excess.square()).sum()
+            )
             optimizer.zero_grad()
             gate_optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             gate_optimizer.step()
             prices = prices + annealing.price_lr * excess.detach()
-    scores = {name: gate.detach().double() for name, gate in gates.items()}
-    scores |= {name: torch.zeros(full[name].shape) for name in full if name not in gates}
-    return prune_to(full, scores, density=density, scope=scope, protected=protected)
+    return {name: gate.detach() for name, gate in gates.items()}
 
 
 def _densities(soft: dict[str, Tensor], scope: Scope) -> Tensor:
