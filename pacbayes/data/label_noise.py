@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Self
@@ -37,10 +38,10 @@ class LabelNoise:
     @property
     def exact(self) -> Fraction:
         """The fraction as an exact number."""
-        try:
-            value = Fraction(self.fraction)
-        except (ValueError, ZeroDivisionError) as error:
-            raise UsageError(f"label noise must be a number, got {self.fraction!r}") from error
+        # Short and without exponent: 1e-999999999 would be a number of a billion digits.
+        if not re.fullmatch(r"\d{1,3}(\.\d{1,20})?|\.\d{1,20}", self.fraction, re.ASCII):
+            raise UsageError(f"label noise must be a decimal number, got {self.fraction[:40]!r}")
+        value = Fraction(self.fraction)
         if not 0 <= value <= 1:
             raise UsageError(f"label noise must lie in [0, 1], got {self.fraction}")
         return value
