@@ -41,6 +41,7 @@ _MARKS: Final = {
 
 _HEADER: Final = (
     ("name", ""),
+    ("bound", "risk, certified"),
     ("sparsity", "fraction removed"),
     ("n", "examples"),
     ("counted risk", "estimate"),
@@ -49,7 +50,6 @@ _HEADER: Final = (
     ("of mask", "nats"),
     ("of mean", "nats"),
     ("of scale", "nats"),
-    ("bound", "risk, certified"),
     ("hold-out bound", "risk, prior network"),
     ("kl = 0 bound", "risk, prior alone"),
     ("mask price", "nats"),
@@ -100,6 +100,7 @@ def _table_of(comparison: Comparison) -> str:
 def _cells(row: Row) -> list[str]:
     return [
         row.name,
+        upper_digits(row.bound),
         f"{row.sparsity:.4f}",
         str(row.n),
         f"{row.draws_risk:.4f}",
@@ -108,7 +109,6 @@ def _cells(row: Row) -> list[str]:
         upper_nats(row.kl_mask),
         upper_nats(row.kl_mean),
         upper_nats(row.kl_scale),
-        upper_digits(row.bound),
         "-" if row.holdout is None else upper_digits(row.holdout),
         "-" if row.zero_kl is None else upper_digits(row.zero_kl),
         upper_nats(row.mask_price),
@@ -201,9 +201,7 @@ def _spending(certificate: Certificate) -> str:
         rows.append(
             _tr([tensor["name"], kept, *(upper_nats(v) for v in items.values()), upper_nats(total)])
         )
-    rows += [
-        _tr([price.label, "", "", "", "", _nats(price.nats)]) for price in prices(certificate)
-    ]
+    rows += [_tr([price.label, "", "", "", "", _nats(price.nats)]) for price in prices(certificate)]
     total_of_all = total_nats(certificate)
     rows.append(_tr(["total", "", "", "", "", _nats(total_of_all)], kind="sum"))
     head = "".join(f"<th>{h}</th>" for h in ("spent on", "kept", "mask", "mean", "scale", "nats"))
@@ -265,7 +263,7 @@ def _nats(value: float) -> str:
 
 
 def _tr(cells: Iterable[str], *, kind: str = "") -> str:
-    inner = "".join(f"<td>{_text(cell)}</td>" for cell in cells)
+    inner = "".join(f"<td>{_text(cell).replace('/', '/<wbr>')}</td>" for cell in cells)
     return f'<tr class="{kind}">{inner}</tr>' if kind else f"<tr>{inner}</tr>"
 
 
