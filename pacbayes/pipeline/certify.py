@@ -170,8 +170,9 @@ def _certify_one(
     draws = draws_for(stage, posterior)
     evaluation = evaluate_stage(stage, posterior, prior, draws=draws, label="posterior")
     found = evidence.gather(stage, posterior, prior, evaluation, probed)
+    part = "dense" if ticket.mask.kept == ticket.mask.prunable else role
     certificate = issue(
-        name=request.name or f"{request.model}/{request.data}/{role}",
+        name=request.name or f"{request.model}/{request.data}/{part}",
         confidence=inputs.confidence,
         data=found.data,
         prior=found.prior,
