@@ -15,6 +15,7 @@ from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import UsageError
 from pacbayes.models import build_model
 from pacbayes.pruning import (
+    CONTROLS,
     ControlName,
     FindPlan,
     collapsed,
@@ -122,8 +123,24 @@ def find(request: FindRequest) -> list[Path]:
     folders = [level_folder(request.out, level) for level in range(request.plan.levels + 1)]
     if request.control is not None:
         _train_controls(request, model, data, folders)
-    _record(request, data, levels=[_summary(folder, model, data) for folder in folders])
+    controls = {name: _controls_of(request, name) for name in CONTROLS}
+    _record(
+        request,
+        data,
+        levels=[_summary(folder, model, data) for folder in folders],
+        controls={
+            name: [_summary(folder, model, data) for folder in found]
+            for name, found in controls.items()
+            if found
+        },
+    )
     return folders
+
+
+def _controls_of(request: FindRequest, name: ControlName) -> list[Path]:
+    levels = range(1, request.plan.levels + 1)
+    folders = [control_folder(request.out, name, level) for level in levels]
+    return [folder for folder in folders if _is_of(folder, request.digest, control=name)]
 
 
 def _network(request: FindRequest, data: Data, *, seed: int) -> nn.Module:
@@ -250,10 +267,16 @@ def _require_same_request(request: FindRequest, data: Data) -> None:
         raise UsageError(
             f"{request.out} holds tickets of another request; choose another --out or give --force"
         )
-    _record(request, data, levels=[])
+    _record(request, data, levels=[], controls={})
 
 
-def _record(request: FindRequest, data: Data, *, levels: list[dict[str, Any]]) -> None:
+def _record(
+    request: FindRequest,
+    data: Data,
+    *,
+    levels: list[dict[str, Any]],
+    controls: dict[str, list[dict[str, Any]]],
+) -> None:
     facts = {
         "schema": "pacbayes/find/1",
         "request": request.digest,
@@ -265,6 +288,7 @@ def _record(request: FindRequest, data: Data, *, levels: list[dict[str, Any]]) -
         "plan": {key: str(value) for key, value in asdict(request.plan).items()},
         "label_noise": None if request.noise is None else request.noise.to_json(),
         "levels": levels,
+        "controls": controls,
     }
     write_json(request.out / "find.json", facts)
 
