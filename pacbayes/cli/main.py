@@ -12,6 +12,7 @@ import click
 from pacbayes.cli.bound import bound
 from pacbayes.cli.certify import certify
 from pacbayes.cli.check import check
+from pacbayes.cli.cite import cite
 from pacbayes.cli.compare import compare
 from pacbayes.cli.demo import demo
 from pacbayes.cli.find import find
