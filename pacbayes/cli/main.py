@@ -49,7 +49,7 @@ def cli() -> None:
     """Certified test-error bounds for neural networks, dense and pruned."""
 
 
-for command in (demo, inspect, find, certify, bound, verify, compare, check, overlap):
+for command in (demo, inspect, find, certify, bound, verify, compare, check, cite, overlap):
     cli.add_command(command)
 
 
