@@ -61,7 +61,7 @@ def divergence(posterior: SpikeAndSlab, prior: Prior) -> Divergence:
         raise InputError(f"parameters {odd} are in only one of posterior and prior")
     _require_same_buffers(posterior.buffers, prior.buffers)
     return Divergence(
-        tensors=tuple(_tensor_divergence(name, posterior, prior) for name in posterior.mean)
+        tensors=tuple(_tensor_divergence(name, posterior, prior) for name in sorted(posterior.mean))
     )
 
 

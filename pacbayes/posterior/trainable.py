@@ -36,7 +36,11 @@ class Trainable:
 
     @classmethod
     def start(cls, prior: Prior, means: Tensors, *, scale: float) -> Self:
-        """Return the state at given means, with scales a multiple of the prior's."""
+        """Return the state at given means, with scales a multiple of the prior's.
+
+        Names are sorted, so that sums over tensors do not depend on how a file lists them.
+        """
+        means = {name: means[name] for name in sorted(means)}
         kept = {name: prior.mask.of(name, m).float() for name, m in means.items()}
         mean = {k: (m.detach() * kept[k]).clone().requires_grad_() for k, m in means.items()}
         log_scale = {

@@ -155,3 +155,17 @@ def test_no_epochs_return_the_start() -> None:
 def test_bad_plans_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         plan(**changes)
+
+
+def test_the_order_of_names_does_not_matter() -> None:
+    """Files list tensors in any order; sums over them must not follow it."""
+    prior = init_prior()
+    turned = dict(reversed(prior.mean.items()))
+    factory, shape = LAYERED["mlp"]
+    found = [
+        fit(prior, start, build(factory), blobs(shape), plan=plan(), seeds=Seeds(3), quiet=True)
+        for start in (prior.mean, turned)
+    ]
+    assert found[0].posterior.digest == found[1].posterior.digest
+    items = [divergence(f.posterior, f.prior).tensors for f in found]
+    assert items[0] == items[1]
