@@ -13,7 +13,7 @@ from pacbayes.checkpoints import read_ticket
 from pacbayes.data import Data, Split, load_data, split_by_fraction
 from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import UsageError
-from pacbayes.models import build_model
+from pacbayes.models import build_model, weights
 from pacbayes.pruning import (
     CONTROLS,
     ControlName,
@@ -29,7 +29,7 @@ from pacbayes.runtime.folders import ticket_exists, write_ticket
 from pacbayes.runtime.progress import progress
 from pacbayes.runtime.reading import read_json
 from pacbayes.runtime.seeds import Seeds
-from pacbayes.tickets import Ticket
+from pacbayes.tickets import Ticket, digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def find(request: FindRequest) -> list[Path]:
     model = _network(request, data, seed=request.seed)
     split = split_for(data, request.split, seeds)
     _require_same_request(request, data)
-    done = finished_levels(request.out, levels=request.plan.levels, request=request.digest)
+    done = _reusable(request, model, data)
     run_levels(
         request.out,
         model,
@@ -135,6 +135,25 @@ def find(request: FindRequest) -> list[Path]:
         },
     )
     return folders
+
+
+def _reusable(request: FindRequest, model: nn.Module, data: Data) -> list[Ticket]:
+    """Return the finished levels, if they are of these data and these initial weights.
+
+    The request names both by texts, whose meaning another version or another file may change.
+    """
+    done = finished_levels(request.out, levels=request.plan.levels, request=request.digest)
+    if not done:
+        return []
+    initial = done[0].init or {}
+    if done[0].provenance.data == data.digest and digest(initial) == digest(weights(model)):
+        return done
+    if request.force:
+        return []
+    raise UsageError(
+        f"{request.out} holds tickets of other data or other initial weights under the same "
+        "names; choose another --out or give --force"
+    )
 
 
 def _controls_of(request: FindRequest, name: ControlName) -> list[Path]:

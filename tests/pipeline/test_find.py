@@ -1,6 +1,7 @@
 """Finding into a folder: what it leaves, going on, controls, noise, and the command."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import UsageError
 from pacbayes.pipeline import FindRequest, find
 from pacbayes.pruning import FindPlan, TrainPlan
+from pacbayes.runtime.folders import write_ticket
 from pacbayes.tickets import digest
 from tests.pipeline.requests import DATA, MODEL, small_find
 
@@ -80,6 +82,20 @@ def test_another_request_does_not_mix_with_what_is_there(
     find(quick(tmp_path, force=True, **changes))
     find(quick(tmp_path / "fresh", **changes))
     assert digests(tmp_path) == digests(tmp_path / "fresh")
+
+
+def test_tickets_of_other_initial_weights_are_not_gone_on_with(tmp_path: Path) -> None:
+    """The same texts, but what they name has changed."""
+    find(quick(tmp_path, plan={"levels": 1}))
+    wanted = digests(tmp_path)
+    ticket = read_ticket(tmp_path / "level_00")
+    assert ticket.init is not None
+    other = {name: tensor + 1 for name, tensor in ticket.init.items()}
+    write_ticket(tmp_path / "level_00", replace(ticket, init=other))
+    with pytest.raises(UsageError, match="other initial weights"):
+        find(quick(tmp_path, plan={"levels": 1}))
+    find(quick(tmp_path, plan={"levels": 1}, force=True))
+    assert digests(tmp_path) == wanted
 
 
 # --- controls
