@@ -1,8 +1,8 @@
-"""The zip container of ``torch.save``, checked byte for byte before torch is asked to read it.
+"""Zip containers of ``torch.save`` and ``numpy.savez``, checked byte for byte before they are read.
 
 Zip readers disagree on odd archives (two members of one name, bytes between members, a second
-directory), and a compressed member can stand for a thousand times its size. ``torch.save`` writes
-none of these, so they are refused: stored members, one after the other from byte 0, then the
+directory), and a compressed member can stand for a thousand times its size. Neither function
+writes any of these, so they are refused: stored members, one after the other from byte 0, then the
 directory, then the end.
 """
 
@@ -46,22 +46,36 @@ def check_archive(opened: Opened) -> dict[str, bytes]:
     Raises:
         InputError: anything about the archive that ``torch.save`` would not have written.
     """
+    found = stored_members(opened, name=_NAME, what="an archive of torch.save")
+    below = {name.partition("/")[2]: data for name, data in found.items()}
+    if len({name.partition("/")[0] for name in found}) > 1:
+        raise InputError(
+            f"{opened.source} is not an archive of torch.save: its members are not in one folder"
+        )
+    return {name: bytes(data) for name, data in below.items() if not name.startswith("data/")}
+
+
+def stored_members(opened: Opened, *, name: re.Pattern[str], what: str) -> dict[str, memoryview]:
+    """Return the bytes of every member of a zip archive whose every byte is accounted for.
+
+    Args:
+        opened: the file.
+        name: what names must match as a whole.
+        what: what the archive should be, for messages.
+
+    Raises:
+        InputError: compressed or encrypted members, odd or repeated names, a wrong checksum, bytes
+            that belong to no member.
+    """
     try:
         members, directory = _directory(opened.data)
-        _require_sane(members, len(opened.data))
+        _require_sane(members, len(opened.data), name)
         starts = _walk(opened.data, members, directory)
     except (struct.error, UnicodeDecodeError, _Odd) as error:
         reason = str(error) if isinstance(error, _Odd) else "it is truncated or damaged"
-        raise InputError(f"{opened.source} is not an archive of torch.save: {reason}") from error
-    return {
-        member.name.partition("/")[2]: _slice(opened.data, starts[member.name], member.size)
-        for member in members
-        if not member.name.partition("/")[2].startswith("data/")
-    }
-
-
-def _slice(data: bytes, start: int, size: int) -> bytes:
-    return data[start : start + size]
+        raise InputError(f"{opened.source} is not {what}: {reason}") from error
+    view = memoryview(opened.data)
+    return {m.name: view[starts[m.name] : starts[m.name] + m.size] for m in members}
 
 
 class _Odd(Exception):
@@ -127,18 +141,20 @@ def _wide(extra: bytes, values: tuple[int, int, int]) -> list[int]:
     return found
 
 
-def _require_sane(members: list[Member], file_size: int) -> None:
+def _require_sane(members: list[Member], file_size: int, pattern: re.Pattern[str]) -> None:
     names = [member.name for member in members]
     if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
         raise _Odd("it is a TorchScript module, which carries code; save its state_dict() instead")
+    if any(name.endswith("/archive_format") or name == "archive_format" for name in names):
+        raise _Odd("it is an exported program (.pt2), which carries code; save its state_dict()")
     if not all(member.stored for member in members):
         raise _Odd("it has compressed or encrypted members")
     if len(set(names)) != len(names):
         raise _Odd("it has two members of one name")
-    odd = next((name for name in names if not _NAME.fullmatch(name)), None)
+    odd = next((name for name in names if not pattern.fullmatch(name)), None)
     if odd is not None:
         raise _Odd(f"it has a member named {odd[:80]!r}")
-    if len({name.partition("/")[0] for name in names}) != 1 or ".." in "/".join(names).split("/"):
+    if not names or ".." in "/".join(names).split("/"):
         raise _Odd("its members are not in one folder")
     if sum(member.size for member in members) > file_size + _SLACK:
         raise _Odd("its members declare more bytes than the file has")

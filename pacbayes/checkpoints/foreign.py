@@ -6,8 +6,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from pacbayes.checkpoints.averaged import without_count
 from pacbayes.checkpoints.contents import Contents, read_contents
 from pacbayes.checkpoints.named import FLOATS
+from pacbayes.checkpoints.open_lth import with_plain_names
+from pacbayes.checkpoints.parametrizations import as_masked
 from pacbayes.checkpoints.prefixes import strip_prefix
 from pacbayes.checkpoints.prune_masks import Folded, fold_masks
 from pacbayes.checkpoints.tied import untie
@@ -15,6 +18,12 @@ from pacbayes.errors import InputError
 from pacbayes.tickets import Tensors
 
 RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+_FORMATS = {
+    "torch": "state dict",
+    "safetensors": "safetensors",
+    "npz": "NumPy archive",
+    "shards": "Hugging Face shards",
+}
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -27,17 +36,19 @@ class Foreign:
         prefix: what was taken off every name.
         aliases: dropped names of tied weights, with the name that stands for them.
         folded: tensors, and the masks that lay beside them.
+        remarks: what else was noticed about the names.
     """
 
     contents: Contents
     prefix: str
     aliases: dict[str, str]
     folded: Folded
+    remarks: tuple[str, ...] = ()
 
     @property
     def format(self) -> str:
         """Name of the format, for people."""
-        base = "safetensors" if self.contents.container == "safetensors" else "state dict"
+        base = _FORMATS[self.contents.container]
         wrapped = f"wrapped {base}" if self.contents.wrapper else base
         return f"{wrapped} with pruning masks" if self.folded.masks else wrapped
 
@@ -48,7 +59,7 @@ class Foreign:
             "wrapper": self.contents.wrapper,
             "prefix": self.prefix,
             "aliases": self.aliases,
-            "left_out": self.contents.notes,
+            "remarks": [*self.contents.notes, *self.remarks],
         }
         known = {key: value for key, value in facts.items() if value}
         return {"format": self.format, "sha256": self.contents.sha256, **known}
@@ -67,12 +78,20 @@ def canonical(contents: Contents, *, expected: Collection[str] = ()) -> Foreign:
     """Return the contents of a file under canonical names.
 
     Raises:
-        InputError: masks do not fit the weights.
+        InputError: masks do not fit the weights, or a parametrization is no mask.
     """
-    stripped, prefix = strip_prefix(contents.tensors, expected=expected)
+    counted, remarks = without_count(with_plain_names(contents.tensors))
+    masked = as_masked(counted, source=contents.source)
+    stripped, prefix = strip_prefix(masked, expected=expected)
     untied, aliases = untie(stripped, expected=expected)
     folded = fold_masks(untied, source=contents.source)
-    return Foreign(contents=contents, prefix=prefix, aliases=aliases, folded=folded)
+    return Foreign(
+        contents=contents,
+        prefix=prefix,
+        aliases=aliases,
+        folded=folded,
+        remarks=tuple(remarks),
+    )
 
 
 def is_running(name: str) -> bool:

@@ -19,7 +19,7 @@ class TensorFacts:
         role: ``parameter``, ``buffer``, ``init`` or ``mask``.
         shape: sizes of the axes.
         dtype: type of the entries in the file.
-        density: fraction of entries that are not zero, in [0, 1].
+        density: fraction of entries that are not zero, in [0, 1]; None if they were not read.
         first_bad: index and value of the first NaN or infinite entry, empty if there is none.
     """
 
@@ -27,7 +27,7 @@ class TensorFacts:
     role: str
     shape: tuple[int, ...]
     dtype: str
-    density: float
+    density: float | None
     first_bad: str = ""
 
     @classmethod
@@ -49,7 +49,7 @@ class Inspection:
 
     Attributes:
         source: the path in printable form.
-        kind: ``checkpoint``, ``ticket``, ``posterior``, ``certificate`` or ``find``.
+        kind: ``checkpoint``, ``run``, ``ticket``, ``posterior``, ``certificate`` or ``find``.
         format: how it is stored.
         sha256: digest of the file, or of the ticket in a folder.
         wrapper: key that the weights lay under, if any.
@@ -118,7 +118,7 @@ def _table(tensors: tuple[TensorFacts, ...]) -> list[str]:
     widths = [max(len(row[k]) for row in rows) for k in range(4)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        + f"  density {facts.density:.4f}"
+        + ("  values not read" if facts.density is None else f"  density {facts.density:.4f}")
         for row, facts in zip(rows, tensors, strict=True)
     ]
 

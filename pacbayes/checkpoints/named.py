@@ -40,8 +40,15 @@ def is_flat(value: Any) -> bool:
     )
 
 
-def require_flat(value: Mapping[Any, Any], *, source: str) -> dict[str, Tensor]:
+def require_flat(
+    value: Mapping[Any, Any], *, source: str, values: bool = True
+) -> dict[str, Tensor]:
     """Return the tensors of a flat dict; each is dense, on the CPU and of a supported type.
+
+    Args:
+        value: names and tensors.
+        source: for messages.
+        values: False where tensors were read without their entries, so only names are checked.
 
     Raises:
         InputError: names the first entry that is not, before anything reads its values.
@@ -52,7 +59,7 @@ def require_flat(value: Mapping[Any, Any], *, source: str) -> dict[str, Tensor]:
         require_name(name, source=source)
         if type(entry) not in (Tensor, nn.Parameter):
             raise InputError(f"{source}: {name} is {type(entry).__name__}, not a tensor")
-        problem = _problem(entry)
+        problem = _problem(entry) if values else ""
         if problem:
             raise InputError(f"{source}: {name} {problem}")
     return {name: entry.detach() for name, entry in value.items()}

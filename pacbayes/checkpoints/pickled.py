@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from pacbayes.checkpoints import lightning
 from pacbayes.checkpoints.archive import check_archive
 from pacbayes.checkpoints.opening import Opened, first_line, printable
 from pacbayes.checkpoints.pickle_scan import require_modest
@@ -22,8 +23,12 @@ _OLDEST = (2, 10)
 REMEDY = "save the weights with torch.save(model.state_dict(), FILE) or as safetensors"
 
 
-def load_pickled(opened: Opened) -> Any:
+def load_pickled(opened: Opened, *, values: bool = True) -> Any:
     """Return what ``torch.save`` put into a zip archive; only tensors and plain containers.
+
+    Args:
+        opened: the file.
+        values: read the entries of tensors; without them, tensors have shapes and types only.
 
     Raises:
         InputError: torch is too old to be safe, the archive is not what ``torch.save`` writes, or
@@ -37,10 +42,13 @@ def load_pickled(opened: Opened) -> Any:
         # CVE-2025-32434 and CVE-2026-24747 are mended in the versions required above.
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(
-                io.BytesIO(opened.data), map_location="cpu", weights_only=True, mmap=False
+                io.BytesIO(opened.data),
+                map_location="cpu" if values else "meta",
+                weights_only=True,
+                mmap=False,
             )
     except pickle.UnpicklingError as error:
-        raise InputError(_refusal(opened, error)) from error
+        raise InputError(_refusal(opened, members["data.pkl"], error)) from error
     except Exception as error:  # torch leaks seven exception types on malformed files
         raise InputError(
             f"{opened.source} is not a checkpoint that torch can read: {first_line(error)}"
@@ -63,13 +71,14 @@ def _require_weights_only(source: str, members: dict[str, bytes]) -> None:
         raise InputError(f"{source} was not saved in little-endian byte order; {REMEDY}")
 
 
-def _refusal(opened: Opened, error: BaseException) -> str:
+def _refusal(opened: Opened, pickled: bytes, error: BaseException) -> str:
     try:
         classes = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(opened.data))
     except Exception:  # naming the classes is a courtesy; the refusal stands without it
         classes = []
     if not classes:
         return f"{opened.source} is not a pickle of tensors: {first_line(error)}; {REMEDY}"
+    remedy = lightning.REMEDY if lightning.looks_like_lightning(pickled) else REMEDY
     named = ", ".join(printable(name)[:100] for name in sorted(classes)[:5])
     more = f" and {len(classes) - 5} more" if len(classes) > 5 else ""
-    return f"{opened.source} pickles objects ({named}{more}), not only tensors; {REMEDY}"
+    return f"{opened.source} pickles objects ({named}{more}), not only tensors; {remedy}"

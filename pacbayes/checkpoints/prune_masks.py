@@ -18,7 +18,7 @@ class Folded:
 
     Attributes:
         tensors: weights with removed entries at zero.
-        unmasked: the ``*_orig`` tensors under the same names, before their mask.
+        unmasked: the weights that had a mask, under the same names, before it.
         masks: bool tensors by name, for the tensors that had one.
     """
 
@@ -28,16 +28,16 @@ class Folded:
 
 
 def fold_masks(tensors: Tensors, *, source: str) -> Folded:
-    """Return the state dict with ``weight_orig`` and ``weight_mask`` folded into ``weight``.
+    """Return the state dict with masks multiplied into the weights that they lie beside.
 
-    A tensor ``X_mask`` is a mask if there is an ``X_orig``, or an ``X`` of the same shape and all
-    its entries are 0 or 1; anything else is an ordinary tensor.
+    ``torch.nn.utils.prune`` calls the weights ``weight_orig``, shrinkbench plainly ``weight``;
+    the mask is ``weight_mask``, and both tools multiply it in on every forward pass. A tensor
+    ``X_mask`` is a mask if there is an ``X_orig``, or an ``X`` of the same shape and all its
+    entries are 0 or 1; anything else is an ordinary tensor.
 
     Raises:
-        InputError: an ``X_orig`` without a mask of its shape, or parametrizations, whose mask is
-            not in the file.
+        InputError: an ``X_orig`` without a mask of its shape.
     """
-    _refuse_parametrizations(tensors, source)
     folded, unmasked, masks = {}, {}, {}
     for name, tensor in tensors.items():
         if not name.endswith(_ORIG):
@@ -57,7 +57,8 @@ def fold_masks(tensors: Tensors, *, source: str) -> Folded:
     for base in [name for name in tensors if name + _MASK in tensors]:
         mask = _mask_of(tensors, base, tensors[base])
         if mask is not None:
-            masks[base] = mask
+            unmasked[base], masks[base] = tensors[base], mask
+            folded[base] = torch.where(mask, tensors[base], torch.zeros_like(tensors[base]))
             del folded[base + _MASK]
     return Folded(tensors=folded, unmasked=unmasked, masks=masks)
 
@@ -65,12 +66,3 @@ def fold_masks(tensors: Tensors, *, source: str) -> Folded:
 def _mask_of(tensors: Tensors, base: str, weight: Tensor) -> Tensor | None:
     found = tensors.get(base + _MASK)
     return as_mask(found) if found is not None and found.shape == weight.shape else None
-
-
-def _refuse_parametrizations(tensors: Tensors, source: str) -> None:
-    found = [name for name in tensors if "parametrizations." in name]
-    if found:
-        raise InputError(
-            f"{source}: {found[0]} belongs to a parametrization; before saving, call squash_mask() "
-            "or torch.nn.utils.parametrize.remove_parametrizations"
-        )

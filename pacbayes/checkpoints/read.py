@@ -1,6 +1,7 @@
 """From any checkpoint to a ticket."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,9 +16,12 @@ from pacbayes.checkpoints.foreign import (
     require_names,
     split_roles,
 )
+from pacbayes.checkpoints.hugging_face import weights_of
+from pacbayes.checkpoints.level import Level
 from pacbayes.checkpoints.named import FLOATS, as_float32, as_mask
 from pacbayes.checkpoints.opening import is_folder, printable
 from pacbayes.checkpoints.refused import folder_refusal
+from pacbayes.checkpoints.run_folder import levels_in, only_level
 from pacbayes.checkpoints.ticket_folder import is_ticket_folder, read_ticket_folder
 from pacbayes.errors import InputError, Problem, UnsoundError, UsageError
 from pacbayes.tickets import Mask, Tensors, Ticket, is_prunable, require_finite
@@ -32,16 +36,18 @@ def read_ticket(
     mask_from_zeros: bool = False,
     parameter_shapes: Shapes | None = None,
     buffer_names: Collection[str] = (),
+    unsaved_buffer_names: Collection[str] = (),
 ) -> Ticket:
     """Return the ticket in a checkpoint: trained weights, mask, and initial weights if given.
 
-    Reads a ticket folder of ours, a state dict saved by ``torch.save`` or as safetensors, plain or
-    under a usual key, with masks of ``torch.nn.utils.prune`` or in a file of their own. Weights
-    become float32. A foreign checkpoint says nothing about what it has seen, so its provenance is
-    unknown. No code in a file is ever run, and no tensor is ever filled in.
+    Reads a ticket folder of ours; a state dict saved by ``torch.save``, as safetensors or by
+    ``numpy.savez``, plain or under a usual key, with masks beside the weights or in a file of their
+    own; a Hugging Face folder; one level of an open_lth or lth-pacbayes run. Weights become
+    float32. A foreign checkpoint says nothing about what it has seen, so its provenance is unknown.
+    No code in a file is ever run, and no tensor is ever filled in.
 
     Args:
-        path: ticket folder or checkpoint file.
+        path: ticket folder, checkpoint file, Hugging Face folder or level of a run.
         init: file with the initial weights, unmasked.
         mask: file with zeros and ones by parameter name, one where an entry is kept.
         key: entry of a wrapped checkpoint that holds the weights.
@@ -49,6 +55,8 @@ def read_ticket(
         parameter_shapes: shapes by the names of ``named_parameters()``; names and shapes must then
             fit exactly. Without them, floating tensors count as parameters.
         buffer_names: names of the network's tensors in ``state_dict()`` that are no parameters.
+        unsaved_buffer_names: names of its buffers that are not persistent, so that only a ticket
+            of ours may have them.
 
     Raises:
         InputError: a file is missing, unsafe, malformed, or does not fit the others or the model.
@@ -58,30 +66,103 @@ def read_ticket(
     path = Path(path)
     if mask is not None and mask_from_zeros:
         raise UsageError("give --mask or --mask-from-zeros, not both")
-    if is_folder(path):
-        if init is not None or mask is not None or key is not None or mask_from_zeros:
-            raise UsageError("--init, --mask, --key and --mask-from-zeros go with a file, "
-                             f"but {printable(path)} is a folder")  # fmt: skip
-        return _own(path, parameter_shapes, buffer_names)
-    expected = {*(parameter_shapes or ()), *buffer_names}
-    trained = read_foreign(path, key=key, expected=expected)
+    known = Network(shapes=parameter_shapes, buffer_names=frozenset(buffer_names))
+    asked = [flag for flag, given in (("--init", init), ("--mask", mask), ("--key", key),
+                                      ("--mask-from-zeros", mask_from_zeros)) if given]  # fmt: skip
+    if is_folder(path) and is_ticket_folder(path):
+        _refuse_options(path, asked)
+        return _own(path, known, unsaved=unsaved_buffer_names)
+    levels = levels_in(path) if is_folder(path) else []
+    if levels:
+        _refuse_options(path, asked)
+        return _from_level(only_level(path, levels), known)
+    if is_folder(path) and weights_of(path) is None:
+        raise InputError(folder_refusal(path))
+    source = read_foreign(path, key=key, expected=known.names)
+    return _from_files(
+        source, known, init=init, mask=mask, from_zeros=mask_from_zeros, apply_mask=False
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What is known of the network that the weights belong to.
+
+    Attributes:
+        shapes: shapes by parameter name, or None if nothing is known.
+        buffer_names: names of the tensors in ``state_dict()`` that are no parameters.
+    """
+
+    shapes: Shapes | None
+    buffer_names: frozenset[str]
+
+    @property
+    def names(self) -> set[str]:
+        """All names that a state dict should have; empty if nothing is known."""
+        return {*(self.shapes or ()), *self.buffer_names}
+
+
+def _refuse_options(folder: Path, options: list[str]) -> None:
+    if options:
+        raise UsageError(
+            f"{', '.join(options)}: goes with a file, but {printable(folder)} is a folder that "
+            "holds weights, mask and initial weights"
+        )
+
+
+def _from_level(level: Level, known: Network) -> Ticket:
+    """Return the ticket of one level of a run directory; the init is that of level 0."""
+    ticket = _from_files(
+        read_foreign(level.trained, expected=known.names),
+        known,
+        init=level.init,
+        mask=level.mask,
+        from_zeros=False,
+        apply_mask=True,
+    )
+    facts = {"format": f"{level.tool} run", "replicate": level.replicate, **level.notes}
+    return replace(ticket, level=level.number, notes={**ticket.notes, "run": facts})
+
+
+def _from_files(
+    trained: Foreign,
+    known: Network,
+    *,
+    init: Path | str | None,
+    mask: Path | str | None,
+    from_zeros: bool,
+    apply_mask: bool,
+) -> Ticket:
+    """Return the ticket of trained weights and, in files of their own, mask and initial weights.
+
+    Args:
+        trained: the trained weights.
+        known: what is known of the network.
+        init: file with the initial weights.
+        mask: file with the mask.
+        from_zeros: take exact zeros as removed.
+        apply_mask: set removed entries to zero, as the tool that wrote the files does on every
+            forward pass, instead of refusing those that are not.
+    """
+    source = trained.contents.source
     _refuse_posterior(trained.contents)
-    _refuse_running(trained.folded.tensors, trained.contents.source)
+    _refuse_running(trained.folded.tensors, source)
     parameters, buffers = split_roles(
         trained.folded.tensors,
-        shapes=parameter_shapes,
-        buffer_names=buffer_names,
-        source=trained.contents.source,
+        shapes=known.shapes,
+        buffer_names=known.buffer_names,
+        source=source,
     )
-    weights, rounded = _weights(parameters, trained.contents.source)
+    weights, rounded = _weights(parameters, source)
     notes: dict[str, object] = {"source": trained.notes}
     if rounded:
         notes["rounded_to_float32"] = rounded
-    kept, mask_notes = _mask(trained, weights, mask=mask, from_zeros=mask_from_zeros)
+    kept, mask_notes = _mask(trained, weights, mask=mask, from_zeros=from_zeros)
     notes.update(mask_notes)
-    _require_masked(weights, kept, trained.contents.source)
+    if not apply_mask:
+        _require_masked(weights, kept, source)
     # Products with a mask leave -0.0 where the weight was negative; one network, one digest.
-    weights = kept.apply(weights)
+    weights = _fitting(weights, kept, source)
     start = None
     if init is not None:
         start, notes["init"] = _init(Path(init), weights, kept, buffers)
@@ -94,16 +175,25 @@ def read_ticket(
     )
 
 
-def _own(folder: Path, shapes: Shapes | None, buffer_names: Collection[str]) -> Ticket:
-    if not is_ticket_folder(folder):
-        raise InputError(folder_refusal(folder))
+def _own(folder: Path, known: Network, *, unsaved: Collection[str]) -> Ticket:
     ticket = read_ticket_folder(folder)
     _refuse_running(ticket.buffers, printable(folder))
-    if shapes is not None:
-        tensors = {**ticket.trained, **ticket.buffers}
-        source = printable(folder)
-        require_names(tensors, shapes=shapes, buffer_names=buffer_names, source=source)
+    if known.shapes is not None:
+        listed = {name: t for name, t in ticket.buffers.items() if name not in unsaved}
+        require_names(
+            {**ticket.trained, **listed},
+            shapes=known.shapes,
+            buffer_names=known.buffer_names,
+            source=printable(folder),
+        )
     return ticket
+
+
+def _fitting(weights: Tensors, mask: Mask, source: str) -> dict[str, Tensor]:
+    try:
+        return mask.apply(weights)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def _refuse_posterior(contents: Contents) -> None:

@@ -6,9 +6,11 @@ document that stands for one network only must not have any of them.
 
 import math
 import struct
+from dataclasses import dataclass
 from typing import Any
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from pacbayes.checkpoints.json_text import parse_json
@@ -17,10 +19,18 @@ from pacbayes.checkpoints.opening import Opened, first_line
 from pacbayes.errors import InputError
 
 MAX_HEADER = 16 * 2**20
-_ITEM_BYTES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2,
-    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
-}  # fmt: skip
+_TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 _MAX_AXES = 32
 
 
@@ -48,12 +58,36 @@ def check_header(opened: Opened) -> dict[str, str]:
     """Return the metadata of a safetensors header whose every byte is accounted for.
 
     Raises:
+        InputError: as for :func:`read_header`.
+    """
+    return read_header(opened.data, size=len(opened.data), source=opened.source)[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One tensor in a safetensors header; ``begin`` and ``end`` count from the first data byte."""
+
+    begin: int
+    end: int
+    name: str
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+
+def read_header(data: bytes, *, size: int, source: str) -> tuple[list[Entry], dict[str, str], int]:
+    """Return the tensors of a safetensors header by position, its metadata and where data begin.
+
+    Args:
+        data: the file, or at least its length field and header.
+        size: bytes in the whole file.
+        source: for messages.
+
+    Raises:
         InputError: a name twice, an unknown field or type, a shape that does not fit its bytes,
             overlapping ranges, holes, bytes that belong to no tensor, too many tensors.
     """
-    source, data = opened.source, opened.data
     length = _header_length(data)
-    if len(data) < 10 or not 2 <= length <= min(MAX_HEADER, len(data) - 8):
+    if len(data) < 10 or not 2 <= length <= min(MAX_HEADER, size - 8):
         raise InputError(f"{source} is not valid safetensors: its header length does not fit")
     if data[8:9] != b"{":
         raise InputError(f"{source} is not valid safetensors: its header is not a JSON object")
@@ -63,36 +97,37 @@ def check_header(opened: Opened) -> dict[str, str]:
         raise InputError(f"{source} is not valid safetensors: its metadata are not texts")
     if len(header) > MAX_TENSORS:
         raise InputError(f"{source} has {len(header)} tensors; at most {MAX_TENSORS} are read")
-    ranges = sorted(_range(name, entry, source) for name, entry in header.items())
+    entries = [_entry(name, entry, source) for name, entry in header.items()]
+    entries.sort(key=lambda entry: (entry.begin, entry.end))
     position = 0
-    for begin, end in ranges:
-        if begin != position:
+    for entry in entries:
+        if entry.begin != position:
             raise InputError(f"{source} is not valid safetensors: tensors overlap or leave a hole")
-        position = end
-    if position != len(data) - 8 - length:
+        position = entry.end
+    if position != size - 8 - length:
         raise InputError(f"{source} is not valid safetensors: truncated, or bytes after the end")
-    return metadata
+    return entries, metadata, 8 + length
 
 
 def _header_length(data: bytes) -> int:
     return int(struct.unpack_from("<Q", data)[0]) if len(data) >= 8 else 0
 
 
-def _range(name: str, entry: Any, source: str) -> tuple[int, int]:
+def _entry(name: str, entry: Any, source: str) -> Entry:
     require_name(name, source=source)
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise InputError(f"{source}: {name} must have dtype, shape and data_offsets, nothing else")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _ITEM_BYTES:
+    if not isinstance(dtype, str) or dtype not in _TYPES:
         raise InputError(f"{source}: {name} has dtype {ascii(dtype)[:40]}, which is not supported")
     if not _is_counts(shape) or len(shape) > _MAX_AXES or 0 in shape:
         raise InputError(f"{source}: {name} must have a shape of positive integers")
     if not _is_counts(offsets) or len(offsets) != 2:
         raise InputError(f"{source}: {name} must have two data_offsets")
     begin, end = offsets
-    if math.prod(shape) * _ITEM_BYTES[dtype] != end - begin:
+    if math.prod(shape) * _TYPES[dtype].itemsize != end - begin:
         raise InputError(f"{source}: the shape of {name} does not fit its bytes")
-    return begin, end
+    return Entry(begin=begin, end=end, name=name, dtype=_TYPES[dtype], shape=tuple(shape))
 
 
 def _is_counts(value: Any) -> bool:

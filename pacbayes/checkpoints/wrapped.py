@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pacbayes.checkpoints.maker import facts_of
 from pacbayes.checkpoints.named import is_flat, require_flat
 from pacbayes.checkpoints.opening import printable
 from pacbayes.errors import InputError
@@ -15,13 +16,19 @@ AVERAGED = ("state_dict_ema", "model_ema", "ema", "ema_state_dict")
 
 
 def unwrap(
-    value: Any, *, key: str | None, source: str
+    value: Any, *, key: str | None, source: str, values: bool = True
 ) -> tuple[dict[str, Tensor], str | None, list[str]]:
     """Return the state dict in what a file holds, the key it lay under, and notes for people.
 
     A dict of tensors is taken as it is. Otherwise exactly one of ``state_dict``, ``model``,
     ``model_state_dict``, ``net`` and ``params`` must hold a dict of tensors; ``key`` names another
     entry, and is the only way to averaged weights.
+
+    Args:
+        value: what the file holds.
+        key: name of the entry to take.
+        source: for messages.
+        values: whether tensors came with their entries; without, their layout is not checked.
 
     Raises:
         InputError: no entry holds weights, several do, or ``key`` names none.
@@ -31,16 +38,24 @@ def unwrap(
     if not value:
         raise InputError(f"{source} holds an empty dict")
     if key is not None:
-        return require_flat(_entry(value, key, source), source=source), key, []
+        return (
+            require_flat(_entry(value, key, source), source=source, values=values),
+            key,
+            facts_of(value),
+        )
     if is_flat(value):
-        return require_flat(value, source=source), None, []
+        return require_flat(value, source=source, values=values), None, []
     found = [name for name in LOOKUP if is_flat(value.get(name))]
     averaged = [name for name in AVERAGED if is_flat(value.get(name))]
     if len(found) > 1:
         raise InputError(f"{source} has weights under {', '.join(found)}; choose one with --key")
     if found:
-        notes = [f"averaged weights under {name} were left out" for name in averaged]
-        return require_flat(value[found[0]], source=source), found[0], notes
+        notes = facts_of(value)
+        notes += [
+            f"averaged weights under {name} were left out; --key {name} takes them"
+            for name in averaged
+        ]
+        return require_flat(value[found[0]], source=source, values=values), found[0], notes
     raise InputError(_nothing(value, averaged, source))
 
 

@@ -14,6 +14,7 @@ from pacbayes.cli.certify import certify
 from pacbayes.cli.check import check
 from pacbayes.cli.cite import cite
 from pacbayes.cli.compare import compare
+from pacbayes.cli.convert import convert
 from pacbayes.cli.demo import demo
 from pacbayes.cli.find import find
 from pacbayes.cli.inspect import inspect
@@ -49,7 +50,9 @@ def cli() -> None:
     """Certified test-error bounds for neural networks, dense and pruned."""
 
 
-for command in (demo, inspect, find, certify, bound, verify, compare, check, cite, overlap):
+COMMANDS = (demo, inspect, convert, find, certify, bound, verify, compare, check, cite, overlap)
+
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -91,6 +91,8 @@ def _load(request: CertifyRequest) -> Inputs:
 def _read(path: Path, inputs: Inputs, request: CertifyRequest) -> tuple[Ticket, bool]:
     """Return a ticket with known provenance, and whether another tool made it."""
     shapes = {name: tuple(p.shape) for name, p in inputs.model.named_parameters()}
+    # A buffer that is not persistent is in a ticket of ours, and in nobody else's file.
+    buffers, stored = dict(inputs.model.named_buffers()), inputs.model.state_dict().keys()
     ticket = read_ticket(
         path,
         init=request.init,
@@ -98,7 +100,8 @@ def _read(path: Path, inputs: Inputs, request: CertifyRequest) -> tuple[Ticket, 
         key=request.key,
         mask_from_zeros=request.mask_from_zeros,
         parameter_shapes=shapes,
-        buffer_names=tuple(name for name, _ in inputs.model.named_buffers()),
+        buffer_names=tuple(name for name in buffers if name in stored),
+        unsaved_buffer_names=tuple(name for name in buffers if name not in stored),
     )
     foreign = ticket.provenance.data is None
     return known_provenance(ticket, inputs.data, inputs.split, request), foreign

@@ -403,8 +403,8 @@ def test_old_serialisation_is_refused_with_a_remedy(tmp_path: Path, state: Net) 
 def test_folders_that_are_no_tickets(tmp_path: Path, state: Net) -> None:
     with pytest.raises(InputError, match=r"no ticket\.json"):
         read_ticket(tmp_path)
-    save(tmp_path / "model.safetensors", state)
-    with pytest.raises(InputError, match=r"model\.safetensors"):
+    save(tmp_path / "weights.safetensors", state)
+    with pytest.raises(InputError, match=r"weights\.safetensors"):
         read_ticket(tmp_path)
     for name in (".metadata", "__0_0.distcp"):
         (tmp_path / name).write_bytes(b"x")
