@@ -14,16 +14,9 @@ from pacbayes.data import Data, Split, load_data, split_by_fraction
 from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import UsageError
 from pacbayes.models import build_model, weights
-from pacbayes.pruning import (
-    CONTROLS,
-    ControlName,
-    FindPlan,
-    collapsed,
-    control,
-    find_tickets,
-    kept_counts,
-)
-from pacbayes.risk import count_errors
+from pacbayes.pipeline.controls import finished_controls, train_controls
+from pacbayes.pipeline.summary import summary
+from pacbayes.pruning import CONTROLS, ControlName, FindPlan, collapsed, find_tickets
 from pacbayes.runtime.files import require_writable, write_json
 from pacbayes.runtime.folders import ticket_exists, write_ticket
 from pacbayes.runtime.progress import progress
@@ -122,16 +115,27 @@ def find(request: FindRequest) -> list[Path]:
     )
     folders = [level_folder(request.out, level) for level in range(request.plan.levels + 1)]
     if request.control is not None:
-        _train_controls(request, model, data, folders)
-    controls = {name: _controls_of(request, name) for name in CONTROLS}
+        name = request.control
+        kin = seeds.child(f"control {name}")
+        train_controls(
+            name,
+            request.out,
+            folders[1:],
+            model,
+            data,
+            fresh=_network(request, data, seed=kin.integer("fresh")),
+            plan=request.plan,
+            seeds=kin,
+            quiet=request.quiet,
+        )
     _record(
         request,
         data,
-        levels=[_summary(folder, model, data) for folder in folders],
+        levels=[summary(folder, model, data) for folder in folders],
         controls={
-            name: [_summary(folder, model, data) for folder in found]
-            for name, found in controls.items()
-            if found
+            name: [summary(folder, model, data) for folder in found]
+            for name in CONTROLS
+            if (found := finished_controls(name, request.out, folders[1:]))
         },
     )
     return folders
@@ -154,12 +158,6 @@ def _reusable(request: FindRequest, model: nn.Module, data: Data) -> list[Ticket
         f"{request.out} holds tickets of other data or other initial weights under the same "
         "names; choose another --out or give --force"
     )
-
-
-def _controls_of(request: FindRequest, name: ControlName) -> list[Path]:
-    levels = range(1, request.plan.levels + 1)
-    folders = [control_folder(request.out, name, level) for level in levels]
-    return [folder for folder in folders if _is_of(folder, request.digest, control=name)]
 
 
 def _network(request: FindRequest, data: Data, *, seed: int) -> nn.Module:
@@ -208,65 +206,10 @@ def level_folder(out: Path, level: int) -> Path:
     return out / f"level_{level:02d}"
 
 
-def control_folder(out: Path, name: ControlName, level: int) -> Path:
-    """Return the folder of the control of one level."""
-    return level_folder(out / f"control_{name}", level)
-
-
 def _one_line(ticket: Ticket) -> str:
     gone = collapsed(ticket.mask)
     alarm = f", COLLAPSED {' '.join(gone)}" if gone else ""
     return f"level {ticket.level} density {ticket.mask.density:.4f}{alarm}"
-
-
-def _train_controls(
-    request: FindRequest, model: nn.Module, data: Data, folders: list[Path]
-) -> None:
-    """Train the control of every level after 0 that is not there yet."""
-    name = request.control
-    if name is None:
-        return
-    seeds = Seeds(request.seed).child(f"control {name}")
-    fresh = _network(request, data, seed=seeds.integer("fresh"))
-    with progress(f"control {name}", len(folders) - 1, quiet=request.quiet) as bar:
-        for level, folder in enumerate(folders[1:], start=1):
-            target = control_folder(request.out, name, level)
-            if not _is_of(target, request.digest, control=name):
-                made = control(
-                    name,
-                    read_ticket(folder),
-                    model,
-                    data,
-                    fresh=fresh,
-                    plan=request.plan,
-                    seeds=seeds.child(f"level {level}"),
-                )
-                write_ticket(target, made)
-            bar.advance(1, note=f"level {level}")
-
-
-def _is_of(folder: Path, request: str, *, control: ControlName) -> bool:
-    if not ticket_exists(folder):
-        return False
-    notes = read_ticket(folder).notes
-    return notes.get("request") == request and notes.get("control") == control
-
-
-def _summary(folder: Path, model: nn.Module, data: Data) -> dict[str, Any]:
-    """Return what ``find.json`` says about one level; errors are for information only."""
-    ticket = read_ticket(folder)
-    found: dict[str, Any] = {
-        "level": ticket.level,
-        "kept": ticket.mask.kept,
-        "prunable": ticket.mask.prunable,
-        "tensors": {name: list(pair) for name, pair in kept_counts(ticket.mask).items()},
-        "collapsed": collapsed(ticket.mask),
-        "test": None,
-    }
-    if data.test is not None:
-        counts = count_errors(model, ticket.trained, ticket.buffers, data.test)
-        found["test"] = {"errors": counts.errors, "n": counts.trials}
-    return found
 
 
 def _notes(request: FindRequest) -> dict[str, Any]:

@@ -54,12 +54,12 @@ def control(
     plan: FindPlan,
     seeds: Seeds,
 ) -> Ticket:
-    """Return a ticket's control, trained as the ticket was on what the ticket was trained on.
+    """Return a ticket's control, trained as the ticket was on the same examples.
 
     ``reinit`` keeps the mask and draws the initial weights anew (Frankle and Carbin 2019);
     ``shuffle`` keeps the initial weights and shuffles the mask within tensors. The shuffled mask
     depends on the ticket's through the numbers of kept entries, so it counts as having seen what
-    the ticket's mask saw.
+    the ticket's mask saw. The notes name the digest of the ticket.
 
     Args:
         kind: which control.
@@ -101,7 +101,7 @@ def control(
         trained=state.weights,
         buffers=state.buffers,
         provenance=replace(origin, init=init_seen),
-        notes={**ticket.notes, "control": kind},
+        notes={**ticket.notes, "control": kind, "of": ticket.digest},
     )
 
 
