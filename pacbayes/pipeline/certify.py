@@ -12,6 +12,7 @@ from pacbayes.certificate import Certificate, issue
 from pacbayes.certificate.document import canonical
 from pacbayes.checkpoints import read_ticket
 from pacbayes.data import Data, Split, load_data, split_from_file
+from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import InputError, UsageError
 from pacbayes.models import build_model
 from pacbayes.pipeline import evidence, preprocessing
@@ -61,6 +62,7 @@ def certify(request: CertifyRequest) -> list[Certified]:
     """
     require_writable(request.out)
     inputs = _load(request)
+    inputs = _with_the_tickets_noise(inputs, _open(request.path, inputs, request))
     ticket, foreign = _read(request.path, inputs, request)
     jobs: list[tuple[Role, Ticket, bool]] = [("ticket", ticket, foreign)]
     if request.dense is not False:
@@ -88,12 +90,20 @@ def _load(request: CertifyRequest) -> Inputs:
     return Inputs(data=data, model=model, split=split, confidence=Confidence(request.delta))
 
 
-def _read(path: Path, inputs: Inputs, request: CertifyRequest) -> tuple[Ticket, bool]:
-    """Return a ticket with known provenance, and whether another tool made it."""
+def _with_the_tickets_noise(inputs: Inputs, ticket: Ticket) -> Inputs:
+    """Return the inputs with the label noise that the ticket was found under, if any."""
+    recipe = ticket.notes.get("label_noise")
+    if recipe is None:
+        return inputs
+    return replace(inputs, data=with_label_noise(inputs.data, LabelNoise.from_json(recipe)))
+
+
+def _open(path: Path, inputs: Inputs, request: CertifyRequest) -> Ticket:
+    """Return what is in a checkpoint or ticket folder."""
     shapes = {name: tuple(p.shape) for name, p in inputs.model.named_parameters()}
     # A buffer that is not persistent is in a ticket of ours, and in nobody else's file.
     buffers, stored = dict(inputs.model.named_buffers()), inputs.model.state_dict().keys()
-    ticket = read_ticket(
+    return read_ticket(
         path,
         init=request.init,
         mask=request.mask,
@@ -103,6 +113,11 @@ def _read(path: Path, inputs: Inputs, request: CertifyRequest) -> tuple[Ticket, 
         buffer_names=tuple(name for name in buffers if name in stored),
         unsaved_buffer_names=tuple(name for name in buffers if name not in stored),
     )
+
+
+def _read(path: Path, inputs: Inputs, request: CertifyRequest) -> tuple[Ticket, bool]:
+    """Return a ticket with known provenance, and whether another tool made it."""
+    ticket = _open(path, inputs, request)
     foreign = ticket.provenance.data is None
     return known_provenance(ticket, inputs.data, inputs.split, request), foreign
 

@@ -113,6 +113,7 @@ def _data_facts(stage: Stage, repeated: Duplicates) -> DataFacts:
         transform_mean=data.transform.mean,
         transform_std=data.transform.std,
         transform_source=data.transform.source,
+        label_noise=stage.subject.ticket.notes.get("label_noise"),
     )
 
 
