@@ -93,8 +93,7 @@ class Report:
     def summary(self) -> str:
         """One line."""
         count, failed = len(self.verdicts), sum(v.code > 0 for v in self.verdicts)
-        word = "certificate" if count == 1 else "certificates"
-        text = f"{count - failed} of {count} {word} pass, {failed} fail"
+        text = f"{count - failed} of {count} certificates pass, {failed} fail"
         more = len(self.problems)
         text += f", {more} other problem{'s' if more > 1 else ''}" if more else ""
         return f"{text}: exit {self.code}"
@@ -233,7 +232,7 @@ def _against(
         return [Failure(kind="no baseline", message=message)]
     differences = incomparable(new, old)
     if differences:
-        message = f"not comparable with the {word}: {'; '.join(differences)}"
+        message = f"with the {word}: {'; '.join(differences)}"
         return [Failure(kind="not comparable", message=message)]
     if new.is_vacuous and not old.is_vacuous:
         message = f"the bound is 1 (vacuous), in the {word} it was {old.risk_upper}"

@@ -114,7 +114,16 @@ def _text(comparison: Comparison, width: int | None) -> str:
         table.add_row(*(column.cell(row) for column in _COLUMNS))
     stream = io.StringIO()
     needed = 20 * len(_COLUMNS) + max(len(row.name) for row in comparison.rows)
-    console = Console(file=stream, width=width or needed, markup=False, highlight=False)
+    # The same text everywhere: rich would colour a terminal and draw in a notebook by itself.
+    console = Console(
+        file=stream,
+        width=width or needed,
+        markup=False,
+        highlight=False,
+        color_system=None,
+        force_terminal=False,
+        force_jupyter=False,
+    )
     console.print(table)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     lines = [comparison.header, "", *lines, "", *comparison.findings, FOOTNOTE]

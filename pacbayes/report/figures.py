@@ -180,7 +180,9 @@ def trajectory(runs: Mapping[str, Sequence[Certificate]]) -> Figure:
     for level, found in enumerate(zip(*runs.values(), strict=True)):
         bounds = [float(certificate.risk_upper) for certificate in found]
         density = median(1.0 - certificate.sparsity for certificate in found)
-        rows.append((f"level {level}", density, median(bounds), min(bounds), max(bounds)))
+        roles = {certificate.role for certificate in found}
+        label = roles.pop() if len(roles) == 1 else f"step {level}"
+        rows.append((label, density, median(bounds), min(bounds), max(bounds)))
     first = rows[0]
     return Figure(
         title=f"bound over pruning levels, {len(runs)} run{'s' if len(runs) > 1 else ''}",

@@ -133,7 +133,9 @@ def _stacked(axes: "Axes", figure: Figure, names: Sequence[str]) -> "Axes":
         left = [a + b for a, b in zip(left, values, strict=True)]
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
-    return _finished(axes, figure)
+    _finished(axes, figure)
+    axes.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return axes
 
 
 def _finished(axes: "Axes", figure: Figure) -> "Axes":

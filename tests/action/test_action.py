@@ -31,7 +31,7 @@ def site(tmp_path: Path) -> Site:
 def test_an_equal_bound_passes(site: Site) -> None:
     found = run_check(site.folder, INPUTS, base=site.git("rev-parse", "main"))
     assert found.code == 0, found.log
-    assert "1 of 1 certificate pass" in found.log
+    assert "1 of 1 certificates pass" in found.log
     assert "### pacbayes check: pass" in found.summary
     assert "at " in found.summary
     assert '<testsuite name="pacbayes check" tests="1" failures="0" errors="0">' in found.junit

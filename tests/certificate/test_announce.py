@@ -32,8 +32,8 @@ def test_text_puts_the_verdict_first_on_every_line() -> None:
     assert lines[-1] == "2 of 4 certificates pass, 2 fail, 1 other problem: exit 3"
 
 
-def test_one_certificate_is_no_plural() -> None:
-    assert announce(Report(verdicts=(GOOD,))).endswith("1 of 1 certificate pass, 0 fail: exit 0\n")
+def test_problems_are_counted() -> None:
+    assert announce(Report(verdicts=(GOOD,))).endswith("1 of 1 certificates pass, 0 fail: exit 0\n")
     two = Report(verdicts=(GOOD,), problems=(PROBLEM, PROBLEM))
     assert "2 other problems" in two.summary
 

@@ -236,3 +236,13 @@ def test_parts_of_a_bound_add_up_to_it(certificate: Certificate) -> None:
     assert sum(part.risk for part in found) == pytest.approx(float(certificate.risk_upper))
     nats = sum(part.nats for part in found if part.nats is not None)
     assert nats == pytest.approx(total_nats(certificate))
+
+
+def test_text_is_the_same_on_a_terminal_and_in_a_notebook(
+    split_certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = render(compare_certificates([split_certificate]))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert render(compare_certificates([split_certificate])) == plain
+    assert "lenet300/toy/ticket" in plain

@@ -83,6 +83,7 @@ def test_trajectory(levels: list[Certificate]) -> None:
     assert figure.numbers("least") == [bounds[0], min(bounds[1:]), min(bounds[1:])]
     assert figure.numbers("largest") == [bounds[0], max(bounds[1:]), max(bounds[1:])]
     assert figure.reference == bounds[0]
+    assert figure.column("level") == ["level_0", "step 1", "step 2"]
     assert trajectory({"1": levels[1:]}).reference is None
     for runs in ({}, {"1": []}, {"1": levels, "2": levels[1:]}):
         with pytest.raises(UsageError, match="same number of levels"):
