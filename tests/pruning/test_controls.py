@@ -9,7 +9,8 @@ from pacbayes.errors import InputError, UsageError
 from pacbayes.pruning import State, control, redrawn, shuffled
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import IndexSet, Mask, Ticket, digest
-from tests.pruning.problems import chain, digits, find_plan, halves, network
+from pacbayes.tickets.overlap import overlap
+from tests.pruning.problems import chain, digits, find_plan, halves, network, train_plan
 
 
 def ticket(**changes: object) -> Ticket:
@@ -53,6 +54,21 @@ def test_partial_reinitialisation_keeps_weights_on_the_set_alone() -> None:
     assert digest(redrawn(init, fresh)) == digest(fresh)
     full = redrawn(init, fresh, keep=Mask.full(init))
     assert all(torch.equal(full[name], init[name]) for name in keep)
+
+
+def test_connections_that_keep_their_weights_survive_more_often_than_chance() -> None:
+    """Partial re-initialisation as an experiment: common connections of two scores stay put."""
+    long = {"train": train_plan(epochs=5), "levels": 3, "fraction": 0.5}
+    common = overlap(
+        [chain(find_plan(score=s, **long))[-1].mask for s in ("magnitude", "l1")]
+    ).common
+    model = network()
+    mixed = redrawn(State.of(model).weights, State.of(network(2)).weights, keep=common)
+    model.load_state_dict(mixed)
+    again = chain(find_plan(**long), model=model)[-1]
+    survival = overlap([common, again.mask]).whole
+    assert survival.deviations is not None
+    assert survival.deviations > 3
 
 
 def test_a_set_of_another_network_is_refused() -> None:
