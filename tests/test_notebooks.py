@@ -47,7 +47,7 @@ def test_no_path_of_a_machine_and_no_address(notebook: tuple[str, dict[str, Any]
     assert MACHINE.findall(text) == []
 
 
-@pytest.mark.parametrize("text", ["open('/home/me/x')", "/tmp/x", "C:\\\\x", "https://a.b"])
+@pytest.mark.parametrize("text", ["open('/home/me/x')", "/usr/x", "C:\\\\x", "https://a.b"])
 def test_a_machine_path_is_seen(text: str) -> None:
     assert MACHINE.search(text)
 
