@@ -114,28 +114,16 @@ def find(request: FindRequest) -> list[Path]:
         quiet=request.quiet,
     )
     folders = [level_folder(request.out, level) for level in range(request.plan.levels + 1)]
-    if request.control is not None:
-        name = request.control
-        kin = seeds.child(f"control {name}")
-        train_controls(
-            name,
-            request.out,
-            folders[1:],
-            model,
-            data,
-            fresh=_network(request, data, seed=kin.integer("fresh")),
-            plan=request.plan,
-            seeds=kin,
-            quiet=request.quiet,
-        )
+    _train_controls(request, model, data, folders)
+    controls = {name: finished_controls(name, request.out, folders[1:]) for name in CONTROLS}
     _record(
         request,
         data,
         levels=[summary(folder, model, data) for folder in folders],
         controls={
             name: [summary(folder, model, data) for folder in found]
-            for name in CONTROLS
-            if (found := finished_controls(name, request.out, folders[1:]))
+            for name, found in controls.items()
+            if found
         },
     )
     return folders
@@ -157,6 +145,25 @@ def _reusable(request: FindRequest, model: nn.Module, data: Data) -> list[Ticket
     raise UsageError(
         f"{request.out} holds tickets of other data or other initial weights under the same "
         "names; choose another --out or give --force"
+    )
+
+
+def _train_controls(
+    request: FindRequest, model: nn.Module, data: Data, folders: list[Path]
+) -> None:
+    if request.control is None:
+        return
+    kin = Seeds(request.seed).child(f"control {request.control}")
+    train_controls(
+        request.control,
+        request.out,
+        folders[1:],
+        model,
+        data,
+        fresh=_network(request, data, seed=kin.integer("fresh")),
+        plan=request.plan,
+        seeds=kin,
+        quiet=request.quiet,
     )
 
 

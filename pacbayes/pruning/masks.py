@@ -49,54 +49,63 @@ class Masks:
             dense: the ticket of level 0.
             previous: the ticket of the level before.
         """
-        plan, density = self.plan, self.plan.density(level)
-        seeds = self.seeds.child(f"level {level}")
-        full = Mask.full(self.init.weights)
-        where, protected = plan.where, plan.protected
-        if plan.method == "iterative":
+        method, density = self.plan.method, self.plan.density(level)
+        if method == "iterative":
             return self._after_training(previous, level), None
-        if plan.method == "one-shot":
+        if method == "one-shot":
             return self._after_training(dense, level, density=density), None
-        if plan.method == "synflow":
-            mask = synflow(
-                self.model,
-                self.init,
-                previous.mask,
-                in_shape=self.data.shape,
-                density=density,
-                scope=where,
-                protected=protected,
-            )
-            return mask, None
-        if plan.method == "supermask":
-            return supermask(
-                self.model,
-                self.init,
-                full,
-                self.data.train,
-                self.part,
-                density=density,
-                plan=plan.train,
-                seeds=seeds.child("mask"),
-                scope=where,
-                protected=protected,
-            )
-        if plan.method == "continuous":
-            mask = continuous(
-                self.model,
-                self.init,
-                full,
-                self.data.train,
-                self.part,
-                density=density,
-                plan=plan.train,
-                seeds=seeds.child("mask"),
-                scope=where,
-                protected=protected,
-            )
-            return mask, None
+        if method == "synflow":
+            return self._by_flow(previous.mask, density), None
+        if method == "supermask":
+            return self._popped_up(level, density)
+        if method == "continuous":
+            return self._annealed(level, density), None
+        full = Mask.full(self.init.weights)
+        where, protected = self.plan.where, self.plan.protected
         scores = self._scores_at_init(full)
         return prune_to(full, scores, density=density, scope=where, protected=protected), None
+
+    def _by_flow(self, mask: Mask, density: float) -> Mask:
+        return synflow(
+            self.model,
+            self.init,
+            mask,
+            in_shape=self.data.shape,
+            density=density,
+            scope=self.plan.where,
+            protected=self.plan.protected,
+        )
+
+    def _popped_up(self, level: int, density: float) -> tuple[Mask, State]:
+        return supermask(
+            self.model,
+            self.init,
+            Mask.full(self.init.weights),
+            self.data.train,
+            self.part,
+            density=density,
+            plan=self.plan.train,
+            seeds=self._mask_seeds(level),
+            scope=self.plan.where,
+            protected=self.plan.protected,
+        )
+
+    def _annealed(self, level: int, density: float) -> Mask:
+        return continuous(
+            self.model,
+            self.init,
+            Mask.full(self.init.weights),
+            self.data.train,
+            self.part,
+            density=density,
+            plan=self.plan.train,
+            seeds=self._mask_seeds(level),
+            scope=self.plan.where,
+            protected=self.plan.protected,
+        )
+
+    def _mask_seeds(self, level: int) -> Seeds:
+        return self.seeds.child(f"level {level}").child("mask")
 
     def _after_training(self, ticket: Ticket, level: int, density: float | None = None) -> Mask:
         plan = self.plan

@@ -60,10 +60,10 @@ def supermask(
         for step, rows in batches.between(0, batches.steps):
             rate = plan.rates.at(step, steps=batches.steps, per_epoch=batches.per_epoch)
             optimizer.param_groups[0]["lr"] = rate
-            weights = dict(init.weights)
-            for name, gate in _gates(scores, density, scope).items():
-                weights[name] = init.weights[name] * gate
-            logits = functional_call(network, {**weights, **buffers}, (examples.inputs[rows],))
+            gates = _gates(scores, density, scope)
+            inside = {name: init.weights[name] * gate for name, gate in gates.items()}
+            state = {**init.weights, **inside, **buffers}
+            logits = functional_call(network, state, (examples.inputs[rows],))
             if sharpness is None:
                 sharpness = _unit_scale(logits)
             optimizer.zero_grad()

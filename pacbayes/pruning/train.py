@@ -127,13 +127,10 @@ def train(
     batches = Batches(part=part, size=plan.batch_size, epochs=plan.epochs, seeds=seeds)
     steps = batches.steps if last is None else last
 
-    def loss_of(statistics: Tensors, rows: Tensor) -> Tensor:
-        logits = functional_call(network, {**weights, **statistics}, (examples.inputs[rows],))
-        return F.cross_entropy(logits, examples.labels[rows])
-
     def masked_gradient(statistics: Tensors, rows: Tensor) -> None:
         optimizer.zero_grad()
-        loss_of(statistics, rows).backward()
+        logits = functional_call(network, {**weights, **statistics}, (examples.inputs[rows],))
+        F.cross_entropy(logits, examples.labels[rows]).backward()
         for name, keep in kept.items():
             gradient = weights[name].grad
             if gradient is not None:
@@ -145,13 +142,12 @@ def train(
             optimizer.param_groups[0]["lr"] = rate
             masked_gradient(buffers, rows)
             if plan.optimizer == "sam":
+                copies = {name: tensor.clone() for name, tensor in buffers.items()}
                 with _at_worst_point(list(weights.values()), plan.rho):
-                    masked_gradient(_copies(buffers), rows)
+                    masked_gradient(copies, rows)
             optimizer.step()
-    return State(
-        weights={name: tensor.detach() for name, tensor in mask.apply(weights).items()},
-        buffers=buffers,
-    )
+    found = {name: tensor.detach() for name, tensor in mask.apply(weights).items()}
+    return State(weights=found, buffers=buffers)
 
 
 @contextmanager
@@ -171,10 +167,6 @@ def _at_worst_point(weights: list[Tensor], rho: float) -> Iterator[None]:
     with torch.no_grad():
         for (tensor, _), old in zip(moved, before, strict=True):
             tensor.copy_(old)
-
-
-def _copies(buffers: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in buffers.items()}
 
 
 def optimizer_for(tensors: list[Tensor], plan: TrainPlan) -> torch.optim.Optimizer:
