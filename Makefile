@@ -57,8 +57,8 @@ lint: $(READY) ## Style and banned calls
 types: $(READY) ## Static types, strict
 	$(BIN)/mypy
 
-bench: $(READY) ## Timings
-	$(BIN)/pytest --benchmark-only benchmarks
+bench: $(READY) ## Costs beside named baselines, as ratios
+	$(BIN)/pytest -m slow --benchmark-only --benchmark-columns=median,iqr,rounds tests/benchmarks
 
 notebooks: $(NOTEBOOKS_READY) ## Run every notebook from top to bottom
 	$(BIN)/pytest --nbmake notebooks
