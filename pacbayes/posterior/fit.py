@@ -125,11 +125,10 @@ def fit(
                 factor = schedule(epoch * batches + step)
                 optimizer.param_groups[0]["lr"] = plan.lr * factor
                 optimizer.param_groups[1]["lr"] = plan.scale_lr * factor
-                logits = forward(
-                    state.mean, state.scales(), sample.inputs[rows], generator=generator
-                )
+                variances = state.variances()
+                logits = forward(state.mean, variances, sample.inputs[rows], generator=generator)
                 risk = bounded_cross_entropy(logits, sample.labels[rows])
-                kl = state.kl()
+                kl = state.kl(variances)
                 loss = objective(risk, kl)
                 optimizer.zero_grad()
                 loss.backward()
@@ -160,13 +159,13 @@ def _better(
     values = []
     for state in (end, start):
         generator = seeds.torch("choose")
-        wrong, scales = 0, state.scales()
+        wrong, variances = 0, state.variances()
         for _ in range(CHOICE_PASSES):
             for rows in torch.arange(len(sample.labels)).split(1000):
-                logits = forward(state.mean, scales, sample.inputs[rows], generator=generator)
+                logits = forward(state.mean, variances, sample.inputs[rows], generator=generator)
                 wrong += int((logits.argmax(dim=1) != sample.labels[rows]).sum())
         risk = torch.tensor(wrong / (CHOICE_PASSES * len(sample.labels)), dtype=torch.float64)
-        values.append(float(objective(risk, state.kl().double())))
+        values.append(float(objective(risk, state.kl(variances).double())))
     return end if values[0] <= values[1] else start
 
 

@@ -42,15 +42,15 @@ class NoisyForward:
         return cls(model=model, buffers=buffers, layered=True)
 
     def __call__(
-        self, mean: Tensors, scale: Tensors, x: Tensor, *, generator: torch.Generator
+        self, mean: Tensors, variance: Tensors, x: Tensor, *, generator: torch.Generator
     ) -> Tensor:
-        """Return logits of shape (B, classes) for ``mean + scale * noise``."""
+        """Return logits of shape (B, classes) for normal weights of given means and variances."""
         if not self.layered:
-            drawn = {name: _draw(m, scale[name], generator) for name, m in mean.items()}
+            drawn = {name: _draw(m, variance[name], generator) for name, m in mean.items()}
             return self._logits(drawn, x)
 
         def handle(layer: Layer, inputs: Tensor) -> Tensor:
-            return _noisy_layer(layer, inputs, mean, scale, generator)
+            return _noisy_layer(layer, inputs, mean, variance, generator=generator)
 
         with ParameterUses(mean, examples=x.shape[0], handler=handle):
             return self._logits(mean, x)
@@ -60,19 +60,19 @@ class NoisyForward:
         return logits
 
 
-def _draw(mean: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+def _draw(mean: Tensor, variance: Tensor, generator: torch.Generator) -> Tensor:
     noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
-    return mean + scale * noise
+    return torch.addcmul(mean, variance.clamp(min=SMALLEST_VARIANCE).sqrt(), noise)
 
 
 def _noisy_layer(
-    layer: Layer, x: Tensor, mean: Tensors, scale: Tensors, generator: torch.Generator
+    layer: Layer, x: Tensor, mean: Tensors, variance: Tensors, *, generator: torch.Generator
 ) -> Tensor:
     weight, bias = layer.weight, layer.bias
     if layer.op == "linear" and layer.rows == 2:
         centre = F.linear(x, mean[weight], None if bias is None else mean[bias])
-        spread = None if bias is None else scale[bias].square()
-        variance = F.linear(x.square(), scale[weight].square(), spread)
-        return _draw(centre, variance.clamp(min=SMALLEST_VARIANCE).sqrt(), generator)
-    drawn_bias = None if bias is None else _draw(mean[bias], scale[bias], generator)
-    return apply_layer(layer, x, _draw(mean[weight], scale[weight], generator), drawn_bias)
+        spread = None if bias is None else variance[bias]
+        return _draw(centre, F.linear(x.square(), variance[weight], spread), generator)
+    drawn_bias = None if bias is None else _draw(mean[bias], variance[bias], generator)
+    drawn = _draw(mean[weight], variance[weight], generator)
+    return apply_layer(layer, x, torch.where(variance[weight] > 0, drawn, mean[weight]), drawn_bias)

@@ -1,5 +1,6 @@
 """The state that fitting moves: means, logarithms of scales, and the optimiser's memory."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,7 @@ class Trainable:
         mean: trainable means, zero off the support.
         log_scale: trainable logarithms of the standard deviations.
         kept: 1.0 on the support and 0.0 off it, by parameter name.
+        counts: number of kept entries, by parameter name.
         memory: optimiser state read back from a journal.
     """
 
@@ -32,6 +34,7 @@ class Trainable:
     mean: dict[str, Tensor]
     log_scale: dict[str, Tensor]
     kept: dict[str, Tensor]
+    counts: dict[str, int]
     memory: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
@@ -47,42 +50,49 @@ class Trainable:
             name: torch.full_like(m, scale * prior.scale[name]).log().detach().requires_grad_()
             for name, m in means.items()
         }
-        return cls(prior=prior, mean=mean, log_scale=log_scale, kept=kept)
+        counts = {name: int(tensor.sum()) for name, tensor in kept.items()}
+        return cls(prior=prior, mean=mean, log_scale=log_scale, kept=kept, counts=counts)
 
-    def scales(self) -> dict[str, Tensor]:
-        """Return standard deviations, zero off the support; differentiable."""
-        return {name: log.exp() * self.kept[name] for name, log in self.log_scale.items()}
+    def variances(self) -> dict[str, Tensor]:
+        """Return the slabs' variances, zero off the support; differentiable."""
+        return {name: self._on_support(name, (2 * s).exp()) for name, s in self.log_scale.items()}
 
-    def kl(self) -> Tensor:
+    def _on_support(self, name: str, tensor: Tensor) -> Tensor:
+        """Return the tensor, zero off the support; the tensor itself where all is kept."""
+        return tensor if self.counts[name] == tensor.numel() else tensor * self.kept[name]
+
+    def kl(self, variances: Tensors) -> Tensor:
         """Return the slabs' divergence in nats (the mask's nats do not depend on the state).
 
         With a grid each tensor's prior scale is at its best value, ``s0^2 = mean((m - m0)^2 +
         s^2)``, where the divergence is ``k/2 ln s0^2 - sum ln s``.
+
+        Args:
+            variances: what :meth:`variances` returns, shared with the forward pass.
         """
         total = torch.zeros(())
-        for name in self.mean:
-            kept, log_scale = self.kept[name], self.log_scale[name]
-            count = float(kept.sum())
+        for name, count in self.counts.items():
             if count == 0:
                 continue
-            second = self._second_moment(name)
-            logs = (log_scale * kept).sum()
+            second = self._second_moment(name, variances[name])
+            logs = self._on_support(name, self.log_scale[name]).sum()
             if self.prior.grid is not None:
                 total = total + 0.5 * count * (second / count).log() - logs
             else:
-                sigma = torch.tensor(self.prior.scale[name])
-                total = total + 0.5 * (second / sigma.square() - count) + count * sigma.log() - logs
+                sigma = self.prior.scale[name]
+                total = total + 0.5 * (second / sigma**2 - count) + count * math.log(sigma) - logs
         return total
 
-    def _second_moment(self, name: str) -> Tensor:
-        shift = self.mean[name] - self.prior.mean[name]
-        return ((shift.square() + (2 * self.log_scale[name]).exp()) * self.kept[name]).sum()
+    def _second_moment(self, name: str, variance: Tensor) -> Tensor:
+        """Return the sum over kept entries of ``(m - m0)^2 + s^2``; means are zero off it."""
+        shift = (self.mean[name] - self.prior.mean[name]).view(-1)
+        return torch.dot(shift, shift) + variance.sum()
 
     def mask_gradients(self) -> None:
         """Set gradients off the support to zero, so that removed entries stay removed."""
         for name, kept in self.kept.items():
             for tensor in (self.mean[name], self.log_scale[name]):
-                if tensor.grad is not None and name in self.prior.mask:
+                if tensor.grad is not None and self.counts[name] < kept.numel():
                     tensor.grad.mul_(kept)
 
     def optimizer(self, *, lr: float, scale_lr: float) -> torch.optim.Adam:
@@ -91,7 +101,7 @@ class Trainable:
             {"params": list(self.mean.values()), "lr": lr},
             {"params": list(self.log_scale.values()), "lr": scale_lr},
         ]
-        return torch.optim.Adam(groups, betas=(0.9, 0.99))
+        return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
 
     @torch.no_grad()
     def posterior(self) -> SpikeAndSlab:
@@ -110,10 +120,9 @@ class Trainable:
         """Return the prior with each scale on its grid value nearest to the best one."""
         if self.prior.grid is None:
             return self.prior
-        best = {}
-        for name, kept in self.kept.items():
-            count = float(kept.sum())
-            second = float(self._second_moment(name).double())
+        best, variances = {}, self.variances()
+        for name, count in self.counts.items():
+            second = float(self._second_moment(name, variances[name]))
             best[name] = (second / count) ** 0.5 if count else self.prior.scale[name]
         return self.prior.on_grid(best)
 

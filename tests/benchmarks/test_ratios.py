@@ -78,8 +78,9 @@ def fit_step(name: str) -> Callable[[], None]:
     generator = torch.Generator().manual_seed(1)
 
     def step() -> None:
-        logits = forward(state.mean, state.scales(), x, generator=generator)
-        loss = objective(bounded_cross_entropy(logits, y), state.kl())
+        variances = state.variances()
+        logits = forward(state.mean, variances, x, generator=generator)
+        loss = objective(bounded_cross_entropy(logits, y), state.kl(variances))
         optimizer.zero_grad()
         loss.backward()
         state.mask_gradients()
