@@ -1,6 +1,7 @@
 """Probes: does the network hide state that a certificate could not account for?"""
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch.func import functional_call
 
 from pacbayes.data import Examples
 from pacbayes.errors import Problem
+from pacbayes.risk.unregistered import unregistered
 from pacbayes.tickets import Tensors
 
 PROBED = 16
@@ -24,7 +26,9 @@ def problems(
     """Return every way in which the network is not a function of one example and its weights.
 
     Looked for: batch statistics, randomness that eval mode leaves on, buffers that change, rows
-    that depend on the rest of their batch, and outputs that are not one row of logits per example.
+    that depend on the rest of their batch, weights beside the parameters, and outputs that are not
+    one row of logits per example. The network is called at the given weights and at some around
+    them: at a prior of zeros all logits are equal and nothing shows.
     """
     found = _batch_statistics(model)
     if found:
@@ -33,9 +37,10 @@ def problems(
     state = {name: tensor.clone() for name, tensor in buffers.items()}
     x = sample.inputs[:PROBED].clone()
 
-    def call(inputs: Tensor) -> Any:
-        return functional_call(network, {**weights, **state}, (inputs,))
+    def at(point: Tensors) -> Callable[[Tensor], Any]:
+        return lambda inputs: functional_call(network, {**point, **state}, (inputs,))
 
+    call = at(weights)
     try:
         logits = call(x)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
@@ -53,17 +58,60 @@ def problems(
     if changed:
         message = f"buffers {changed} change in eval mode; freeze them before certifying"
         found.append(Problem(condition="V5", message=message))
-    if not torch.equal(call(x), logits):
-        message = "two calls on the same input differ in eval mode: remove the randomness"
-        found.append(Problem(condition="V29", message=message))
-    elif _depends_on_batch(call, x, logits):
-        message = "an example's logits depend on the other examples of its batch"
-        found.append(Problem(condition="V5", message=message))
+    around = at(_around(weights))
+    odd = _behaviour(call, x) or _behaviour(around, x)
+    found += odd or _hidden_weights(network, around, x)
     classes = int(sample.labels.max()) + 1
     if logits.shape[1] < classes:
         message = f"the network has {logits.shape[1]} outputs but labels go up to {classes - 1}"
         found.append(Problem(condition="V22", message=message))
     return found
+
+
+def _around(weights: Tensors) -> dict[str, Tensor]:
+    """Return weights moved by noise of the size of initial weights, always the same."""
+    generator = torch.Generator().manual_seed(0)
+    moved = {}
+    for name in sorted(weights):
+        tensor = weights[name]
+        inputs = tensor[0].numel() if tensor.ndim > 1 and len(tensor) else 1
+        noise = torch.randn(tensor.shape, generator=generator).to(tensor)
+        moved[name] = tensor + noise / math.sqrt(max(inputs, 1))
+    return moved
+
+
+def _behaviour(call: Callable[[Tensor], Any], x: Tensor) -> list[Problem]:
+    """Return whether a call is random, or a row depends on the rest of its batch."""
+    logits = call(x)
+    if not torch.equal(call(x).nan_to_num(), logits.nan_to_num()):
+        message = "two calls on the same input differ in eval mode: remove the randomness"
+        return [Problem(condition="V29", message=message)]
+    if _depends_on_batch(call, x, logits):
+        message = "an example's logits depend on the other examples of its batch"
+        return [Problem(condition="V5", message=message)]
+    return []
+
+
+def _hidden_weights(network: nn.Module, call: Callable[[Tensor], Any], x: Tensor) -> list[Problem]:
+    """Return whether the network computes with weights that drawing does not replace.
+
+    Its own parameters are spoiled last: a network that uses them shows it, because a functional
+    call replaces them all.
+    """
+    names = unregistered(network)
+    if names:
+        message = (
+            f"{names} hold tensors or modules that are not registered, so no kl covers them; use "
+            "nn.Parameter, register_buffer, nn.ModuleList or nn.ModuleDict"
+        )
+        return [Problem(condition="V24", message=message)]
+    before = call(x)
+    for parameter in network.parameters():
+        parameter.fill_(math.nan)
+    if torch.equal(call(x).nan_to_num(), before.nan_to_num()):
+        return []
+    message = "the network keeps its first parameters and uses them whatever weights are drawn"
+    return [Problem(condition="V24", message=message)]
 
 
 def _batch_statistics(model: nn.Module) -> list[Problem]:

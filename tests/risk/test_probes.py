@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from pacbayes.risk import problems
 from tests.networks import EVERY, BatchCentred, Counting, Noisy, build, mlp
@@ -72,3 +73,99 @@ def test_the_probes_leave_the_network_alone() -> None:
     conditions(model)
     assert model.training
     assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
+
+
+class Plain(nn.Module):
+    """Two linear layers; the classes below hide something from their parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 5), nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.inside(x))
+
+    def inside(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.first(x))
+
+
+class Centred(Plain):
+    def inside(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = super().inside(x)
+        return hidden - hidden.mean(0)
+
+
+class Dropping(Plain):
+    def inside(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.dropout(super().inside(x), 0.5, training=True)
+
+
+class InAList(Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = [nn.Linear(6, 6)]
+
+    def inside(self, x: torch.Tensor) -> torch.Tensor:
+        return super().inside(self.backbone[0](x))
+
+
+class Remembering(Plain):
+    """Keeps the weights of its first call."""
+
+    copy: torch.Tensor | None = None
+
+    def inside(self, x: torch.Tensor) -> torch.Tensor:
+        if self.copy is None:
+            self.copy = self.first.weight * 1.0
+        return torch.relu(nn.functional.linear(x, self.copy, self.first.bias))
+
+
+class PastTheCall(Plain):
+    """Uses the parameters that it was built with, whatever the call replaces them by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = list(self.parameters())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight, bias, last, end = self.kept
+        return nn.functional.linear(torch.relu(nn.functional.linear(x, weight, bias)), last, end)
+
+
+@pytest.mark.parametrize(("model", "condition"), [(Centred(), "V5"), (Dropping(), "V29")])
+def test_weights_of_zero_hide_nothing(model: nn.Module, condition: str) -> None:
+    """At a prior of zeros all logits are equal, whatever the network does."""
+    zeros = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    found = problems(model, zeros, {}, sample(30))
+    assert {problem.condition for problem in found} == {condition}
+
+
+@pytest.mark.parametrize("model", [InAList(), Remembering(), PastTheCall()])
+def test_weights_beside_the_parameters_are_refused(model: nn.Module) -> None:
+    assert conditions(model) == {"V24"}
+    with torch.no_grad():
+        model(torch.zeros(2, 6))
+    assert conditions(model) == {"V24"}
+
+
+@pytest.mark.parametrize("kind", ["pruned", "weight_norm", "parametrized", "lstm"])
+def test_weights_computed_from_parameters_pass(kind: str) -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.LSTM(6, 4, batch_first=True), nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.rnn(x[:, None])[0][:, -1])
+
+    layer = nn.Linear(6, 3)
+    if kind == "pruned":
+        prune.random_unstructured(layer, "weight", amount=0.5)
+    elif kind == "weight_norm":
+        layer = torch.nn.utils.weight_norm(layer)
+    elif kind == "parametrized":
+        layer = torch.nn.utils.parametrizations.weight_norm(layer)
+    model: nn.Module = Last() if kind == "lstm" else nn.Sequential(layer)
+    with torch.no_grad():
+        model(torch.zeros(2, 6))
+    assert conditions(model) == set()
