@@ -8,8 +8,10 @@ from statistics import median
 from typing import Final
 
 from pacbayes.certificate import Certificate
+from pacbayes.certificate.decimals import float_up
 from pacbayes.certificate.pricing import Pricing
 from pacbayes.certificate.spending import parts
+from pacbayes.certificate.table import upper_digits
 from pacbayes.errors import UsageError
 
 Cell = str | float | int | None
@@ -26,6 +28,7 @@ class Figure:
         columns: names of the columns, the first one labels the rows.
         rows: cells; ``None`` where a certificate says nothing.
         note: what the reader must know about the numbers.
+        upper: columns of certified upper values, which are never rounded down.
         reference: bound of the dense twin, where there is one.
     """
 
@@ -33,6 +36,7 @@ class Figure:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    upper: tuple[str, ...] = ()
     reference: float | None = None
 
     def column(self, name: str) -> list[Cell]:
@@ -46,15 +50,19 @@ class Figure:
 
     def table(self) -> str:
         """Return the figure as aligned text, ending with a newline."""
-        cells = [self.columns, *(tuple(_shown(cell) for cell in row) for row in self.rows)]
+        cells = [self.columns, *(self._shown(row) for row in self.rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
         lines = [self.title]
         for row in cells:
             first, *rest = (cell.rjust(w) for cell, w in zip(row, widths, strict=True))
             lines.append("  ".join([first.strip().ljust(widths[0]), *rest]).rstrip())
         if self.reference is not None:
-            lines.append(f"dense reference: {_shown(self.reference)}")
+            lines.append(f"dense reference: {shown(self.reference, up=True)}")
         return "\n".join([*lines, *([self.note] if self.note else [])]) + "\n"
+
+    def _shown(self, row: tuple[Cell, ...]) -> tuple[str, ...]:
+        named = zip(self.columns, row, strict=True)
+        return tuple(shown(cell, up=name in self.upper) for name, cell in named)
 
 
 def bound_by_density(certificates: Sequence[Certificate]) -> Figure:
@@ -68,9 +76,9 @@ def bound_by_density(certificates: Sequence[Certificate]) -> Figure:
         row: tuple[Cell, ...] = (
             certificate.name,
             1.0 - certificate.sparsity,
-            float(certificate.risk_upper),
+            float_up(certificate.risk_upper),
             counts["errors"] / counts["trials"],
-            None if holdout is None else float(holdout["risk_upper"]),
+            None if holdout is None else float_up(holdout["risk_upper"]),
             None if test is None else test["errors"] / test["trials"],
         )
         rows.append(row)
@@ -79,7 +87,8 @@ def bound_by_density(certificates: Sequence[Certificate]) -> Figure:
         columns=("name", "density", "bound", "counted risk", "hold-out bound", "test error"),
         rows=tuple(rows),
         note="Bounds hold each at its own delta; counted risk and test error are estimates.",
-        reference=min((float(c.risk_upper) for c in dense), default=None),
+        upper=("bound", "hold-out bound"),
+        reference=min((float_up(c.risk_upper) for c in dense), default=None),
     )
 
 
@@ -138,6 +147,7 @@ def bound_by_delta(certificate: Certificate, deltas: Sequence[float] = DELTAS) -
         columns=("", "delta", "bound"),
         rows=tuple(rows),
         note="Same evidence, shares of delta in proportion.",
+        upper=("bound",),
     )
 
 
@@ -161,6 +171,7 @@ def bound_by_n(certificate: Certificate, sizes: Sequence[int] | None = None) -> 
         columns=("", "n", "bound"),
         rows=tuple(rows),
         note=f"Only n = {n} is certified; the others are estimates.",
+        upper=("bound",),
     )
 
 
@@ -178,7 +189,7 @@ def trajectory(runs: Mapping[str, Sequence[Certificate]]) -> Figure:
         raise UsageError("trajectory needs runs of the same number of levels, at least one")
     rows = []
     for level, found in enumerate(zip(*runs.values(), strict=True)):
-        bounds = [float(certificate.risk_upper) for certificate in found]
+        bounds = [float_up(certificate.risk_upper) for certificate in found]
         density = median(1.0 - certificate.sparsity for certificate in found)
         roles = {certificate.role for certificate in found}
         label = roles.pop() if len(roles) == 1 else f"step {level}"
@@ -189,6 +200,7 @@ def trajectory(runs: Mapping[str, Sequence[Certificate]]) -> Figure:
         columns=("level", "density", "median", "least", "largest"),
         rows=tuple(rows),
         note="The band reaches from the least to the largest bound; each holds at its own delta.",
+        upper=("median", "least", "largest"),
         reference=first[2] if first[1] == 1 else None,
     )
 
@@ -197,7 +209,7 @@ def _bound(pricing: Pricing, counts: Mapping[str, int], kl: str) -> float:
     if pricing.draws >= Fraction(1, 4):
         return 1.0
     upper = pricing.draws_upper(counts["errors"], counts["trials"])
-    return float(pricing.theorem_upper(upper, kl))
+    return float_up(pricing.theorem_upper(upper, kl))
 
 
 def _require_some(certificates: Sequence[Certificate]) -> None:
@@ -205,9 +217,17 @@ def _require_some(certificates: Sequence[Certificate]) -> None:
         raise UsageError("a figure needs at least one certificate")
 
 
-def _shown(cell: Cell) -> str:
+def shown(cell: Cell, *, up: bool = False) -> str:
+    """Return a cell as text; an upper value is rounded up.
+
+    Example:
+        >>> shown(0.07521), shown(0.07521, up=True), shown(None)
+        ('0.0752', '0.0753', '-')
+    """
     if cell is None:
         return "-"
-    if isinstance(cell, float):
-        return f"{cell:.4g}" if cell >= 1000 or 0 < cell < 0.001 else f"{cell:.4f}"
-    return str(cell)
+    if not isinstance(cell, float):
+        return str(cell)
+    if up:
+        return upper_digits(repr(cell))
+    return f"{cell:.4g}" if cell >= 1000 or 0 < cell < 0.001 else f"{cell:.4f}"

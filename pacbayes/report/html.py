@@ -119,10 +119,11 @@ def _cells(row: Row) -> list[str]:
 def _overview(certificates: Sequence[Certificate]) -> str:
     density = figures.bound_by_density(certificates)
     stack = figures.decomposition(certificates)
+    bounds = [upper_digits(certificate.risk_upper) for certificate in certificates]
     return (
         '<h2>At a glance</h2><div class="figures">'
         + _figure(density, scatter(density, density.columns[2:], x_name="density", unit="risk"))
-        + _figure(stack, stacked_bars(stack, stack.columns[1:], unit="risk"))
+        + _figure(stack, stacked_bars(stack, stack.columns[1:], unit="risk", written=bounds))
         + "</div>"
     )
 

@@ -30,7 +30,9 @@ caption{text-align:left;color:var(--soft);padding:.2em 0}
 th,td{padding:.32em .7em .32em 0;text-align:right;vertical-align:top;
  border-bottom:1px solid var(--line)}
 th{font-weight:600;vertical-align:bottom} th small{display:block;font-weight:400}
+td{white-space:nowrap}
 th:first-child,td:first-child,.text{text-align:left}
+td:first-child,.text,.conditions td{white-space:normal}
 td:first-child{min-width:8.5rem}
 tr.sum td{font-weight:600}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:1em 0}

@@ -16,13 +16,21 @@ _LEFT, _RIGHT, _TOP = 40, 12, 18
 _PLOT: Final = 190
 
 
-def stacked_bars(figure: Figure, names: Sequence[str], *, unit: str, beside: str = "") -> str:
+def stacked_bars(
+    figure: Figure,
+    names: Sequence[str],
+    *,
+    unit: str,
+    written: Sequence[str] | None = None,
+    beside: str = "",
+) -> str:
     """Return one horizontal stacked bar per row.
 
     Args:
         figure: the numbers.
         names: columns that are stacked.
         unit: what the total is written in.
+        written: the totals as text, where they must not be rounded to nearest.
         beside: a column that is written after the total, if any.
     """
     totals = [sum(_number(cell) for cell in _cells(figure, row, names)) for row in figure.rows]
@@ -30,11 +38,12 @@ def stacked_bars(figure: Figure, names: Sequence[str], *, unit: str, beside: str
     room = WIDTH - 2
     legend, top = _legend(names, kind="bar")
     items, y = [legend], top
-    for row, total in zip(figure.rows, totals, strict=True):
+    texts = written or [_short(total) for total in totals]
+    for row, total in zip(figure.rows, texts, strict=True):
         note = f" · {beside} {_short(row[figure.columns.index(beside)])}" if beside else ""
         label = _clip(str(row[0]), 34)
         items.append(f'<text x="0" y="{y + 11}">{_text(label)}</text>')
-        text = f"{_short(total)} {unit}{note}"
+        text = f"{total} {unit}{note}"
         items.append(f'<text class="num" x="{WIDTH}" y="{y + 11}">{_text(text)}</text>')
         x = 0.0
         for place, cell in enumerate(_cells(figure, row, names)):

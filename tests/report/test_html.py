@@ -1,12 +1,14 @@
 """The HTML report: one file, no request, nothing escapes, nothing is missing."""
 
 import re
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
 
 from pacbayes.certificate import Certificate
 from pacbayes.certificate.conditions import TITLES
+from pacbayes.certificate.table import upper_digits
 from pacbayes.errors import UsageError
 from pacbayes.report import report_html
 from tests.report.conftest import HOSTILE
@@ -134,3 +136,11 @@ def test_the_same_certificates_give_the_same_bytes(levels: list[Certificate]) ->
 def test_no_certificate_is_an_error() -> None:
     with pytest.raises(UsageError, match="at least one"):
         report_html([])
+
+
+def test_no_bound_is_rounded_down(levels: list[Certificate]) -> None:
+    words = Page(report_html(levels)).words
+    for certificate in levels:
+        shown = upper_digits(certificate.risk_upper)
+        assert Decimal(shown) >= Decimal(certificate.risk_upper)
+        assert f"{shown} risk" in words

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from pacbayes import report
 from pacbayes.certificate import Certificate
+from pacbayes.certificate.decimals import float_up
 from tests.imports import PACKAGE
 
 Plot = Callable[..., Any]
@@ -53,8 +54,8 @@ def test_given_axes_are_used(name: str, levels: list[Certificate]) -> None:
 def test_the_lines_are_the_numbers(levels: list[Certificate]) -> None:
     axes = report.plot_bound_by_density(levels)
     lines = {line.get_label(): list(line.get_ydata()) for line in axes.get_lines()}
-    assert lines["bound"] == [float(c.risk_upper) for c in levels]
-    assert lines["bound of the dense twin"] == [float(levels[0].risk_upper)] * 2
+    assert lines["bound"] == [float_up(c.risk_upper) for c in levels]
+    assert lines["bound of the dense twin"] == [float_up(levels[0].risk_upper)] * 2
 
 
 def test_bars_add_up_to_the_bounds(levels: list[Certificate]) -> None:
@@ -63,7 +64,7 @@ def test_bars_add_up_to_the_bounds(levels: list[Certificate]) -> None:
     for bar in axes.patches:
         row = bar.get_y()
         ends[row] = max(ends.get(row, 0.0), bar.get_x() + bar.get_width())
-    assert list(ends.values()) == pytest.approx([float(c.risk_upper) for c in levels])
+    assert list(ends.values()) == pytest.approx([float_up(c.risk_upper) for c in levels])
 
 
 def test_what_no_certificate_knows_is_not_drawn(others: list[Certificate]) -> None:
