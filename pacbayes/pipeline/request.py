@@ -1,9 +1,11 @@
 """Everything that a user can ask of ``certify``."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pacbayes.certificate import TITLES
 from pacbayes.errors import UsageError
 from pacbayes.posterior.objectives import ObjectiveName
 
@@ -97,3 +99,10 @@ class CertifyRequest:
                 "--all-data takes every example for the certificate; --prior split "
                 "needs some for the prior: give one of them"
             )
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise UsageError(f"--lr must be a positive number, got {self.lr}")
+        if self.prior_epochs < 0:
+            raise UsageError(f"--prior-epochs must be at least 0, got {self.prior_epochs}")
+        unknown = [key for key in self.declare if key not in TITLES]
+        if unknown:
+            raise UsageError(f"--declare takes V1 to V{len(TITLES)}, got {unknown[0]!r}")
