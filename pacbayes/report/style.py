@@ -62,7 +62,7 @@ summary{cursor:pointer;color:var(--accent)}
  body{font-size:10.5pt} main{max-width:none;padding:0} h2{break-before:auto;break-after:avoid}
  figure,.facts,tr{break-inside:avoid} .wide{overflow:visible} table{font-size:7.5pt}
  th,td{padding-right:.45em} details::details-content{content-visibility:visible}
- pre{white-space:pre-wrap;font-size:7pt}
+ pre{white-space:pre-wrap;font-size:6pt} .figures{grid-template-columns:1fr 1fr;gap:8mm}
 }
 """
 
