@@ -14,6 +14,7 @@ from pacbayes.errors import UsageError
 from pacbayes.posterior import SpikeAndSlab
 from pacbayes.risk.counts import Counts
 from pacbayes.risk.designs import Design, design_for
+from pacbayes.risk.fingerprint import fingerprint
 from pacbayes.risk.noise import BLOCK, BlockNoise
 from pacbayes.runtime.files import write_json
 from pacbayes.runtime.progress import progress
@@ -71,7 +72,10 @@ def evaluate(
     network = copy.deepcopy(model).eval()
     design = design_for(network, posterior, sample.inputs[:4])
     blocks = torch.arange(len(sample.labels)).split(BLOCK)
-    done = [] if journal is None else _read_journal(journal, root=root, draws=draws)
+    subject: dict[str, str | int] = {"root": f"{root:064x}", "draws": draws}
+    if journal is not None:
+        subject["counted_by"] = fingerprint(network, posterior, sample)
+    done = [] if journal is None else _read_journal(journal, subject)
     saved = time.monotonic()
     with progress("evaluate", len(blocks), quiet=quiet) as bar:
         bar.advance(len(done))
@@ -81,10 +85,10 @@ def evaluate(
             counted = draws * (int(blocks[block][-1]) + 1)
             bar.advance(1, note=f"risk {sum(done) / counted:.4f}")
             if journal is not None and time.monotonic() - saved > JOURNAL_PERIOD:
-                _write_journal(journal, root=root, draws=draws, errors=done)
+                _write_journal(journal, subject, errors=done)
                 saved = time.monotonic()
     if journal is not None:
-        _write_journal(journal, root=root, draws=draws, errors=done)
+        _write_journal(journal, subject, errors=done)
     return Counts(errors=sum(done), trials=draws * len(sample.labels))
 
 
@@ -104,15 +108,15 @@ def _errors_of_block(
     return errors
 
 
-def _write_journal(journal: Path, *, root: int, draws: int, errors: list[int]) -> None:
-    write_json(journal, {"root": f"{root:064x}", "draws": draws, "errors": errors})
+def _write_journal(journal: Path, subject: dict[str, str | int], *, errors: list[int]) -> None:
+    write_json(journal, {**subject, "errors": errors})
 
 
-def _read_journal(journal: Path, *, root: int, draws: int) -> list[int]:
+def _read_journal(journal: Path, subject: dict[str, str | int]) -> list[int]:
     """Return the counts of finished blocks; none where the journal is of another evaluation."""
     if not journal.exists():
         return []
     stored = read_json(journal)
-    if stored.get("root") != f"{root:064x}" or stored.get("draws") != draws:
+    if any(stored.get(key) != value for key, value in subject.items()):
         return []
     return [int(errors) for errors in stored["errors"]]

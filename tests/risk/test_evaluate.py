@@ -1,10 +1,13 @@
 """Counting: every example once per draw, the same integers whatever the order."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from pacbayes.data import Examples
 from pacbayes.data.loss import is_right
@@ -88,6 +91,37 @@ def test_a_journal_of_another_evaluation_is_not_used(tmp_path: Path) -> None:
     evaluate(posterior, model, sample(300), draws=5, root=1, journal=journal, quiet=True)
     other = evaluate(posterior, model, sample(300), draws=5, root=2, journal=journal, quiet=True)
     assert other == evaluate(posterior, model, sample(300), draws=5, root=2, quiet=True)
+
+
+@pytest.mark.parametrize("change", ["activation", "constant", "inputs"])
+def test_a_journal_of_another_network_or_other_inputs_is_not_used(
+    tmp_path: Path, change: str
+) -> None:
+    """Posterior and root are the same: neither knows the network's code nor the preprocessing."""
+
+    class Net(nn.Module):
+        def __init__(self, *, activation: Callable[[Tensor], Tensor], factor: float) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(6, 5), nn.Linear(5, 3)
+            self.activation, self.factor = activation, factor
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.activation(self.first(x * self.factor)))
+
+    old, new = Net(activation=torch.relu, factor=1.0), Net(activation=torch.relu, factor=1.0)
+    examples = sample(300)
+    if change == "activation":
+        new.activation = torch.sign
+    elif change == "constant":
+        new.factor = -3.0
+    posterior = posterior_around(weights_of(old))
+    journal = tmp_path / "draws.json"
+    before = evaluate(posterior, old, examples, draws=5, root=1, journal=journal, quiet=True)
+    if change == "inputs":
+        examples = replace(examples, inputs=-examples.inputs)
+    after = evaluate(posterior, new, examples, draws=5, root=1, journal=journal, quiet=True)
+    assert after == evaluate(posterior, new, examples, draws=5, root=1, quiet=True)
+    assert after != before
 
 
 def test_the_model_is_not_touched() -> None:
