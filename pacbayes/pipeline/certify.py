@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from pacbayes import __version__
 from pacbayes.bounds import Confidence
 from pacbayes.certificate import Certificate, issue
 from pacbayes.certificate.document import canonical
@@ -14,7 +15,7 @@ from pacbayes.checkpoints import read_ticket
 from pacbayes.data import Data, Split, load_data, split_from_file
 from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import InputError, UsageError
-from pacbayes.models import build_model
+from pacbayes.models import build_model, weights
 from pacbayes.pipeline import evidence, preprocessing
 from pacbayes.pipeline.advice import advice
 from pacbayes.pipeline.find import finished_levels, fresh_plan, run_levels, split_for
@@ -28,6 +29,7 @@ from pacbayes.runtime.files import require_writable, write_bytes, write_json
 from pacbayes.runtime.reading import read_json
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import Ticket
+from pacbayes.tickets import digest as weights_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ def _certify_one(
         conditions=found.conditions,
         references=found.references,
         priors_tried=request.priors_tried,
-        union=preprocessing.choices(data, request.declare),
+        union=[*preprocessing.choices(data, request.declare), *subject.choices],
         environment=environment(),
     )
     path = request.out / ("certificate.json" if role == "ticket" else "dense.certificate.json")
@@ -215,6 +217,8 @@ def _train_prior(
     base = FindPlan(train=TrainPlan(epochs=request.prior_epochs, lr=0.1), levels=0)
     plan = fresh_plan(base, theirs.mask.density)
     facts = [repr(plan), split.prior.digest, inputs.data.digest, request.model, request.seed]
+    # The texts may stand for another network or other inputs than in an earlier run.
+    facts += [repr(inputs.data.transform), weights_digest(weights(inputs.model)), __version__]
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return run_levels(
         folder,

@@ -28,11 +28,18 @@ BY_CONSTRUCTION = {
     "V30": "2 sqrt(n) holds for every n",
 }
 
-BUILT_IN = {
-    "V8": "a public benchmark, taken as an independent sample",
+BY_DEFAULT = {
+    "V8": "taken as an independent sample",
+    "V11": "no prior-side setting was tuned on this part",
     "V16": "nothing is known of earlier certificates on these data",
     "V28": "no pre-trained weights",
 }
+
+USER_DATA = {
+    "V6": "whatever was done to the user's data before had no look at this part",
+    "V10": "every example of the user's data is a source of its own, not an augmented copy",
+}
+"""What nobody can check where the data do not come from a source of ours."""
 
 
 def conditions(
@@ -42,6 +49,7 @@ def conditions(
     duplicates: Duplicates,
     *,
     probed: list[Problem],
+    unrecorded: list[str],
     request: CertifyRequest,
 ) -> list[Condition]:
     """Return all 32 conditions with their status; nothing is left out.
@@ -52,14 +60,18 @@ def conditions(
         data: the data.
         duplicates: equal contents within and across the split.
         probed: problems that the probes of the network found.
+        unrecorded: buffers of the network that the ticket does not hold.
         request: the options, with what the user declared.
     """
     found = {key: checked(key, note) for key, note in BY_CONSTRUCTION.items()}
     found |= _provenance(subject, prior)
     found |= _choices(prior, request)
     found |= _data(data, subject.certificate, duplicates, request)
+    if unrecorded and found["V5"].status != "violated":
+        note = f"buffers {unrecorded} come with the network's code; none saw this part"
+        found["V5"] = declared("V5", note, by="default")
     for key, note in subject.declared.items():
-        if found[key].status != "violated":
+        if found[key].status not in ("violated", "n/a"):
             found[key] = declared(key, note)
     for problem in probed:
         found[problem.condition] = violated(problem.condition, problem.message)
@@ -121,21 +133,29 @@ def _choices(prior: Prior, request: CertifyRequest) -> dict[str, Condition]:
     grid = prior.grid
     scales = "fixed from the prior part" if grid is None else f"a grid of {grid.size}, paid"
     tried = request.priors_tried
-    word = f"{tried} prior(s) tried, by the user's count"
-    return {
+    word = f"{tried} prior(s) tried, by the user's count; no other choice by counted draws"
+    found = {
         "V2": checked("V2", scales),
-        "V11": declared("V11", "no prior-side setting was tuned on this part", by="default"),
         "V12": checked("V12", "weights multiply exactly; the checker recomputes them"),
         "V14": declared("V14", word, by="default" if tried == 1 else "user"),
         "V31": not_applicable("V31", "one claim; compare divides delta"),
     }
+    if request.draws is not None:
+        note = f"--draws {request.draws} was fixed before any count; seed derived from digests"
+        found["V15"] = declared("V15", note)
+    return found
 
 
 def _data(
     data: Data, part: IndexSet, duplicates: Duplicates, request: CertifyRequest
 ) -> dict[str, Condition]:
-    found = {key: declared(key, note, by="default") for key, note in BUILT_IN.items()}
+    found = {key: declared(key, note, by="default") for key, note in BY_DEFAULT.items()}
     found["V6"] = _preprocessing(data, part, request)
+    if not data.builtin:
+        found["V10"] = declared("V10", USER_DATA["V10"], by="default")
+        if found["V6"].status == "checked":
+            note = f"{found['V6'].note}; {USER_DATA['V6']}"
+            found["V6"] = declared("V6", note, by="default")
     found["V9"] = checked(
         "V9", f"{duplicates.within} repeated within, {duplicates.across} across the split"
     )

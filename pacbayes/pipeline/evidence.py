@@ -81,8 +81,15 @@ def gather(
 def _conditions(
     stage: Stage, prior: Prior, probed: list[Problem], repeated: Duplicates
 ) -> list[Condition]:
+    buffers = (name for name, _ in stage.model.named_buffers())
     return conditions(
-        stage.subject, prior, stage.data, repeated, probed=probed, request=stage.request
+        stage.subject,
+        prior,
+        stage.data,
+        repeated,
+        probed=probed,
+        unrecorded=[name for name in buffers if name not in prior.buffers],
+        request=stage.request,
     )
 
 

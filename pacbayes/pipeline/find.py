@@ -225,6 +225,7 @@ def _notes(request: FindRequest) -> dict[str, Any]:
         "score": request.plan.score,
         "rewind": str(request.plan.rewind),
         "model": request.model,
+        "normalize": request.normalize,
         "request": request.digest,
         "label_noise": None if request.noise is None else request.noise.to_json(),
     }

@@ -57,9 +57,9 @@ class Stage:
         return items_digest(self.sample.items)
 
 
-def union_weight(prior: Prior, priors_tried: int) -> Fraction:
-    """Return the exact union weight of the choices on the prior's side."""
-    weight = Fraction(1, priors_tried)
+def union_weight(prior: Prior, *choices: int) -> Fraction:
+    """Return the exact union weight of the choices on the prior's side, its grid and others."""
+    weight = Fraction(1, math.prod(choices))
     return weight if prior.grid is None else weight * prior.grid.weight ** len(prior.grid_index)
 
 
@@ -98,7 +98,9 @@ def fit_stage(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
 
 def _fit_plan(stage: Stage) -> FitPlan:
     request, prior, n = stage.request, stage.subject.prior, len(stage.sample.labels)
-    price = float(stage.confidence.theorem) * float(union_weight(prior, request.priors_tried))
+    price = float(stage.confidence.theorem) * float(
+        union_weight(prior, request.priors_tried, *(c.choices for c in stage.subject.choices))
+    )
     kind = prior.kind
     return FitPlan(
         objective=request.objective,
@@ -118,6 +120,9 @@ def _fit_digest(stage: Stage, plan: FitPlan) -> str:
         stage.certificate_sha256,
         repr(plan),
         stage.request.seed,
+        stage.request.model,
+        sorted(stage.request.model_args.items()),
+        repr(stage.data.transform),
         __version__,
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

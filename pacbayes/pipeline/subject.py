@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from pacbayes.certificate import Choice
 from pacbayes.data import Data, Split
 from pacbayes.errors import InputError, Problem, UnsoundError
 from pacbayes.pipeline.request import CertifyRequest, PriorChoice
@@ -27,6 +28,7 @@ class Subject:
         certificate: indices that the claim rests on.
         start: first means for fitting.
         declared: what only the user's word says, by condition.
+        choices: what the prior took from the certificate part, to be paid for.
         remarks: sentences that the user should read beside the number.
     """
 
@@ -37,6 +39,7 @@ class Subject:
     start: dict[str, Tensor]
     declared: dict[str, str]
     remarks: tuple[str, ...]
+    choices: tuple[Choice, ...] = ()
 
 
 def known_provenance(
@@ -50,7 +53,8 @@ def known_provenance(
 
     Raises:
         InputError: the ticket was found on other data.
-        UnsoundError: ``--trained-on prior-part`` without index lists.
+        UnsoundError: ``--trained-on prior-part`` without index lists, or a ticket that was found
+            under other normalisation constants, which nobody would pay for.
     """
     total = len(data.train.labels)
     origin = ticket.provenance
@@ -60,6 +64,13 @@ def known_provenance(
                 f"{request.path}: the ticket was found on other training data "
                 f"({origin.data[:12]} instead of {data.digest[:12]})"
             )
+        under = ticket.notes.get("normalize", request.normalize)
+        if under not in ("none", request.normalize):
+            message = (
+                f"the ticket was found under --normalize {under}, and its weights have seen those "
+                "constants; certify it under the same ones"
+            )
+            raise UnsoundError([Problem(condition="V6", message=message)])
         return ticket
     nothing = IndexSet.none(total)
     init = nothing if ticket.init is not None else None
@@ -104,11 +115,14 @@ def choose_subject(
     kind = request.prior or _default_prior(ticket, split, unseen, request)
     declared = {}
     if foreign and request.trained_on != "all":
-        declared["V1"] = f"--trained-on {request.trained_on}: the checkpoint's training data"
+        note = f"--trained-on {request.trained_on}: the checkpoint's training data"
+        # Scales, a free mask and buffers come from the checkpoint and rest on the same word.
+        declared = dict.fromkeys(_rest_on(ticket, kind, request), note)
     if kind == "split":
         return _split_subject(
             ticket,
             role=role,
+            foreign=foreign,
             split=split,
             unseen=unseen,
             request=request,
@@ -129,6 +143,14 @@ def choose_subject(
     )
 
 
+def _rest_on(ticket: Ticket, kind: PriorChoice, request: CertifyRequest) -> list[str]:
+    """Return the conditions that rest on what the user says a checkpoint has seen."""
+    found = ["V1", "V5"]
+    found += ["V2"] if kind == "split" else []
+    dense = ticket.mask.kept == ticket.mask.prunable
+    return found if dense or request.all_data else [*found, "V3", "V4"]
+
+
 def _default_prior(
     ticket: Ticket, split: Split | None, unseen: IndexSet, request: CertifyRequest
 ) -> PriorChoice:
@@ -141,6 +163,7 @@ def _split_subject(
     ticket: Ticket,
     *,
     role: Role,
+    foreign: bool,
     split: Split | None,
     unseen: IndexSet,
     request: CertifyRequest,
@@ -176,6 +199,10 @@ def _split_subject(
         "density, and the certified posterior lies around that network."
     )
     start = ticket.trained if request.start == "trained" else prior.mean
+    # The density of the fresh mask is a number that the checkpoint's mask has from all examples.
+    entries = ticket.mask.prunable
+    took = foreign and ticket.mask.kept < entries
+    paid = Choice(purpose="density of the checkpoint's mask", choices=entries + 1)
     return Subject(
         role=role,
         ticket=ticket,
@@ -184,6 +211,7 @@ def _split_subject(
         start=fresh.mask.apply(start),
         declared=declared,
         remarks=(remark,),
+        choices=(paid,) if took else (),
     )
 
 
