@@ -10,6 +10,10 @@ from pacbayes.errors import InputError, UsageError
 def read_committed(path: Path, ref: str, *, limit: int) -> bytes:
     """Return the content of a file at a git reference; the working tree is not looked at.
 
+    The repository is that of the current folder, or else the outermost one around the file, and
+    the path inside it is taken as written: a link or a nested repository that the same change
+    brings along leads nowhere.
+
     Args:
         path: the file, which need not exist any more.
         ref: branch, tag or commit, for example ``origin/main``.
@@ -21,24 +25,29 @@ def read_committed(path: Path, ref: str, *, limit: int) -> bytes:
     """
     if not ref or ref.startswith("-") or ":" in ref or not ref.isprintable():
         raise UsageError(f"--base-ref must name a branch, tag or commit, got {ref!r}")
-    folder = _existing(path.absolute().parent)
-    top = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel")).removesuffix("\n"))
-    try:
-        inside = (folder.resolve() / path.absolute().relative_to(folder)).relative_to(top.resolve())
-    except ValueError:
-        raise InputError(f"{path}: is outside the repository {top}") from None
-    commit = _git(folder, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
-    name = f"{commit.decode().strip()}:{inside.as_posix()}"
-    size = int(_git(folder, "cat-file", "-s", name))
+    absolute = Path(os.path.normpath(Path.cwd() / path))
+    top = _repository(absolute)
+    commit = _git(top, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+    name = f"{commit.decode().strip()}:{absolute.relative_to(top).as_posix()}"
+    size = int(_git(top, "cat-file", "-s", name))
     if size > limit:
         raise InputError(f"{path} at {ref}: is larger than {limit} bytes")
-    return _git(folder, "cat-file", "blob", name)
+    return _git(top, "cat-file", "blob", name)
 
 
-def _existing(folder: Path) -> Path:
-    while not folder.is_dir():
-        folder = folder.parent
-    return folder
+def _repository(path: Path) -> Path:
+    around = [folder for folder in reversed(path.parents) if (folder / ".git").exists()]
+    try:
+        top = os.fsdecode(_git(Path.cwd(), "rev-parse", "--show-toplevel")).removesuffix("\n")
+    except InputError:
+        if not around:
+            raise
+        return around[0]
+    if path.is_relative_to(top):
+        return Path(top)
+    if not around:
+        raise InputError(f"{path}: is in no git repository")
+    return around[0]
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

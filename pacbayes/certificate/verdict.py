@@ -163,6 +163,10 @@ def reasons(new: Certificate, old: Certificate) -> tuple[str, ...]:
             label = "union weight" if word == "weight" else word
             label = f"delta share of {word}" if word in ("theorem", "draws") else label
             found.append(f"{label} {values[0]} became {values[1]}")
+    known = {condition.id: condition.status for condition in old.conditions}
+    weaker = [c.id for c in new.declared if known[c.id] == "checked"]
+    if weaker:
+        found.append(f"checked before, now only declared: {', '.join(weaker)}")
     if found and new.risk_upper != old.risk_upper:
         found.append(_attribution(new, old))
     return tuple(found)

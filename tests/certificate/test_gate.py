@@ -167,6 +167,7 @@ def test_what_is_being_gated_may_differ(kind: str) -> None:
         ("other constant", ["constant 2sqrt(n) became xi"]),
         ("other shares", ["delta share of theorem 9/200 became 1/25", "delta share of draws"]),
         ("priors tried", ["union weight 1 became 1/3"]),
+        ("less checked", ["checked before, now only declared: V9, V20"]),
     ],
 )
 def test_reasons(kind: str, words: list[str]) -> None:
@@ -242,15 +243,18 @@ def test_every_certificate_of_a_baseline_is_verified() -> None:
 # --- what git committed
 
 
+WHO = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    who = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "file").write_bytes(b"old\r\n")
+    folder = tmp_path / "repository"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "file").write_bytes(b"old\r\n")
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "one"]):
-        full = ["git", "-C", str(tmp_path), *who, *command]
+        full = ["git", "-C", str(folder), *WHO, *command]
         subprocess.run(full, check=True, capture_output=True)
-    return tmp_path
+    return folder
 
 
 def test_the_committed_bytes_are_read(repository: Path) -> None:
@@ -268,23 +272,43 @@ def test_a_committed_file_has_a_limit(repository: Path) -> None:
 
 
 def test_a_path_that_leaves_the_repository_is_refused(repository: Path) -> None:
-    outside = repository.parent / "outside"
-    outside.mkdir()
-    (repository / "sub" / "link").symlink_to(outside)
-    for path in (repository / ".." / "file", repository / "sub" / "link" / "file"):
+    for path in (repository / ".." / "file", repository.parent / "other" / "file"):
         with pytest.raises(InputError):
             read_committed(path, "HEAD", limit=5)
 
 
-def test_a_work_tree_elsewhere_is_refused(
+def test_a_link_of_the_same_change_leads_nowhere(repository: Path) -> None:
+    """Otherwise a change could point at an older baseline that is committed elsewhere."""
+    (repository / "elsewhere").symlink_to("sub")
+    with pytest.raises(InputError, match="cat-file"):
+        read_committed(repository / "elsewhere" / "file", "HEAD", limit=5)
+
+
+def test_a_nested_repository_is_not_asked(repository: Path) -> None:
+    nested = repository / "sub"
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "x"]):
+        full = ["git", "-C", str(nested), *WHO, *command]
+        (nested / "file").write_bytes(b"bad")
+        subprocess.run(full, check=True, capture_output=True)
+    assert read_committed(nested / "file", "HEAD", limit=5) == b"old\r\n"
+
+
+def test_the_repository_is_that_of_the_current_folder(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outside = repository.parent / f"{repository.name}-outside"
-    outside.mkdir()
-    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(repository))
-    with pytest.raises(InputError, match="outside the repository"):
-        read_committed(outside / "file", "HEAD", limit=5)
+    monkeypatch.chdir(repository / "sub")
+    assert read_committed(Path("file"), "HEAD", limit=5) == b"old\r\n"
+    assert read_committed(Path("../sub/file"), "HEAD", limit=5) == b"old\r\n"
+    with pytest.raises(InputError, match="in no git repository"):
+        read_committed(repository.parent / "file", "HEAD", limit=5)
+    monkeypatch.chdir(repository.parent)
+    assert read_committed(repository / "sub" / "file", "HEAD", limit=5) == b"old\r\n"
+
+
+def test_there_may_be_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="not a git repository"):
+        read_committed(tmp_path / "file", "HEAD", limit=5)
 
 
 def test_git_may_be_absent(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,6 +231,18 @@ def _linked(site: Site) -> list[str]:
     return [site.new("worse"), "--baseline", baseline, "--base-ref", "main"]
 
 
+def _linked_folder(site: Site) -> list[str]:
+    """The change turns the baseline's folder into a link to a committed, worse one."""
+    site.baseline("much worse", name="archive/baseline.json")
+    site.baseline("old", name="ci/baseline.json")
+    site.commit()
+    (site.folder / "ci" / "baseline.json").unlink()
+    (site.folder / "ci").rmdir()
+    (site.folder / "ci").symlink_to("archive")
+    baseline = str(site.folder / "ci" / "baseline.json")
+    return [site.new("worse"), "--baseline", baseline, "--base-ref", "main"]
+
+
 def _ref(ref: str) -> Scenario:
     return lambda site: [*_committed(site)[:-1], ref]
 
@@ -241,6 +253,7 @@ scenario("baseline deleted in the same change", 1, _deleted)
 scenario("a certificate against its own past", 1, _against_itself)
 scenario("baseline outside the repository", 3, _elsewhere)
 scenario("committed baseline is a link", 3, _linked)
+scenario("folder of the baseline became a link to a worse one", 1, _linked_folder)
 scenario("no repository", 3, lambda s: s.held("old", "--base-ref", "main"))
 scenario("unknown reference", 3, _ref("origin/main"))
 scenario("reference from an empty variable", 2, _ref(""))
