@@ -131,7 +131,7 @@ def _batch_statistics(model: nn.Module) -> list[Problem]:
 
 
 def _depends_on_batch(call: Callable[[Tensor], Any], x: Tensor, logits: Tensor) -> bool:
-    """Compare each row alone, and among changed neighbours, with the row in the batch."""
+    """Compare a row alone and among changed neighbours, and all in reverse, with the batch."""
     scale = max(float(logits.abs().max()), 1e-6) if torch.isfinite(logits).all() else 1.0
     changed = x.clone()
     changed[1:] = changed[1:].flip(0) * 0.5 + 0.25
@@ -139,4 +139,5 @@ def _depends_on_batch(call: Callable[[Tensor], Any], x: Tensor, logits: Tensor) 
         difference = (other[0] - logits[0]).abs().max()
         if bool(difference > TOLERANCE * scale):
             return True
-    return False
+    difference = (call(x.flip(0)).flip(0) - logits).abs().max()
+    return bool(difference > TOLERANCE * scale)

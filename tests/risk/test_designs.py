@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.func import functional_call
 
 from pacbayes.posterior import SpikeAndSlab
@@ -139,6 +140,22 @@ def test_remembered_moments_do_not_change_later_draws(kind: str) -> None:
         again = forward(noise_for(posterior, draw=1))
         fresh = design.forward(x)(noise_for(posterior, draw=1))
     assert torch.equal(again, fresh)
+
+
+def test_an_axis_as_long_as_the_probed_examples_is_not_taken_for_them() -> None:
+    """Four rows per example, put first: with four examples both axes have length four."""
+
+    class RowsFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.head = nn.Linear(3, 4), nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(torch.relu(self.embed(x.transpose(0, 1))).mean(dim=0))
+
+    model = build(RowsFirst)
+    posterior = posterior_around(weights_of(model))
+    assert isinstance(design_for(model, posterior, torch.randn(4, 4, 3)), General)
 
 
 def test_streams_differ_between_draws_blocks_and_tensors() -> None:

@@ -100,6 +100,15 @@ class Dropping(Plain):
         return nn.functional.dropout(super().inside(x), 0.5, training=True)
 
 
+class Positioned(Plain):
+    """Adds the same noise in every call, another to each place in the batch."""
+
+    def inside(self, x: torch.Tensor) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(1)
+        hidden = super().inside(x)
+        return hidden + torch.randn(hidden.shape, generator=generator)
+
+
 class InAList(Plain):
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +141,9 @@ class PastTheCall(Plain):
         return nn.functional.linear(torch.relu(nn.functional.linear(x, weight, bias)), last, end)
 
 
-@pytest.mark.parametrize(("model", "condition"), [(Centred(), "V5"), (Dropping(), "V29")])
+@pytest.mark.parametrize(
+    ("model", "condition"), [(Centred(), "V5"), (Dropping(), "V29"), (Positioned(), "V5")]
+)
 def test_weights_of_zero_hide_nothing(model: nn.Module, condition: str) -> None:
     """At a prior of zeros all logits are equal, whatever the network does."""
     zeros = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
