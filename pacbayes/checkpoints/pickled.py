@@ -9,6 +9,7 @@ import argparse
 import io
 import pickle
 import re
+import warnings
 from typing import Any
 
 import torch
@@ -40,7 +41,8 @@ def load_pickled(opened: Opened, *, values: bool = True) -> Any:
     require_modest(members["data.pkl"], source=opened.source)
     try:
         # CVE-2025-32434 and CVE-2026-24747 are mended in the versions required above.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd protocols are warned of, then refused
             return torch.load(
                 io.BytesIO(opened.data),
                 map_location="cpu" if values else "meta",
