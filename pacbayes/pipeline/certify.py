@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from torch import nn
 
@@ -30,6 +31,11 @@ from pacbayes.runtime.reading import read_json
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import Ticket
 from pacbayes.tickets import digest as weights_digest
+
+CERTIFICATES: Final[dict[Role, str]] = {
+    "ticket": "certificate.json",
+    "dense": "dense.certificate.json",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,9 @@ def certify(request: CertifyRequest) -> list[Certified]:
         twin, twin_foreign = _read_dense(ticket, inputs, request)
         jobs.append(("dense", twin, twin_foreign))
     _require_same_request(request, inputs, [job[1] for job in jobs])
+    # A certificate of an earlier run must not stand there when this one is refused.
+    for name in CERTIFICATES.values():
+        (request.out / name).unlink(missing_ok=True)
     return [_certify_one(role, t, foreign, inputs, request) for role, t, foreign in jobs]
 
 
@@ -204,7 +213,7 @@ def _certify_one(
         union=[*preprocessing.choices(data, request.declare), *subject.choices],
         environment=environment(),
     )
-    path = request.out / ("certificate.json" if role == "ticket" else "dense.certificate.json")
+    path = request.out / CERTIFICATES[role]
     write_bytes(path, canonical(certificate.document))
     remarks = (*subject.remarks, *advice(certificate))
     return Certified(certificate=certificate, path=path, remarks=remarks)

@@ -24,7 +24,7 @@ def unregistered(model: nn.Module) -> list[str]:
     found = []
     for path, module in model.named_modules():
         recomputed = _recomputed(module)
-        for name, value in vars(module).items():
+        for name, value in _attributes(module):
             if name in _TORCH or name in recomputed:
                 continue
             held = [leaf for leaf in tree_leaves(value) if isinstance(leaf, _KINDS)]
@@ -35,6 +35,13 @@ def unregistered(model: nn.Module) -> list[str]:
 
 _KINDS = (Tensor, nn.Module, np.ndarray)
 _TORCH = ("_parameters", "_buffers", "_modules")
+
+
+def _attributes(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of a module and of the classes that it is made of."""
+    yield from vars(module).items()
+    for kind in type(module).__mro__:
+        yield from vars(kind).items()
 
 
 def _registered(model: nn.Module) -> Iterator[Any]:

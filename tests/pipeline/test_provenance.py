@@ -155,3 +155,14 @@ class Net(nn.Module):
     entry = next(entry for entry in found["conditions"] if entry["id"] == "V5")
     assert entry["status"] == "declared"
     assert "shift" in entry["note"]
+
+
+def test_a_refused_run_leaves_no_certificate_of_an_earlier_one(
+    everything: Path, tmp_path: Path
+) -> None:
+    level, out = everything / "level_02", tmp_path / "out"
+    document(level, out, dense=True)
+    assert (out / "dense.certificate.json").exists()
+    with pytest.raises(UnsoundError):
+        document(level, out, prior="split", force=True)
+    assert not list(out.glob("*certificate.json"))

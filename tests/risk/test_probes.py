@@ -118,6 +118,13 @@ class InAList(Plain):
         return super().inside(self.backbone[0](x))
 
 
+class OfTheClass(Plain):
+    backbone = torch.ones(6)
+
+    def inside(self, x: torch.Tensor) -> torch.Tensor:
+        return super().inside(x * self.backbone)
+
+
 class Remembering(Plain):
     """Keeps the weights of its first call."""
 
@@ -151,7 +158,7 @@ def test_weights_of_zero_hide_nothing(model: nn.Module, condition: str) -> None:
     assert {problem.condition for problem in found} == {condition}
 
 
-@pytest.mark.parametrize("model", [InAList(), Remembering(), PastTheCall()])
+@pytest.mark.parametrize("model", [InAList(), OfTheClass(), Remembering(), PastTheCall()])
 def test_weights_beside_the_parameters_are_refused(model: nn.Module) -> None:
     assert conditions(model) == {"V24"}
     with torch.no_grad():
