@@ -58,7 +58,15 @@ for command in COMMANDS:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the program and leave with its exit code."""
+    if hasattr(signal, "SIGPIPE"):
+        # A reader that goes away ends the program as it ends any other, with no word; exit code 1,
+        # which click would give, means that a certificate does not verify.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(run(argv))
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came; nothing that catches ordinary errors, SystemExit included, may catch it."""
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -71,9 +79,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         result = cli.main(args=argv, prog_name="pacbayes", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except _TerminatedError:
+        return TERMINATED
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; run the same command again to go on")
         return INTERRUPTED
@@ -109,4 +116,4 @@ def _say(text: str) -> None:
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     _say("terminated; run the same command again to go on")
-    sys.exit(TERMINATED)
+    raise _TerminatedError
