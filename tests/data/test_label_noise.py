@@ -81,7 +81,9 @@ def test_applying_a_stored_recipe_again_gives_the_same_data() -> None:
     assert with_label_noise(data, stored).digest == with_label_noise(data, noise).digest
 
 
-@pytest.mark.parametrize("fraction", ["-0.1", "1.1", "many", "", "nan", "inf", "1/0", "1e-999999999", "1_0"])
+@pytest.mark.parametrize(
+    "fraction", ["-0.1", "1.1", "many", "", "nan", "inf", "1/0", "1e-999999999", "1_0"]
+)
 def test_impossible_fractions_are_refused(fraction: str) -> None:
     with pytest.raises(UsageError):
         LabelNoise(fraction=fraction, seed=1)
