@@ -40,7 +40,7 @@ def inspect(path: Path | str, *, key: str | None = None) -> Inspection:
     """
     path = Path(path)
     if is_folder(path):
-        return _folder(path)
+        return _folder(path, key)
     if is_index(path):
         return _checkpoint(read_contents(path, key=key))
     if is_large(path):
@@ -54,7 +54,7 @@ def inspect(path: Path | str, *, key: str | None = None) -> Inspection:
     return _checkpoint(contents)
 
 
-def _folder(folder: Path) -> Inspection:
+def _folder(folder: Path, key: str | None) -> Inspection:
     if is_ticket_folder(folder):
         return _ticket(folder)
     levels = levels_in(folder)
@@ -62,7 +62,7 @@ def _folder(folder: Path) -> Inspection:
         return _level(levels[0]) if len(levels) == 1 else _run(folder, levels)
     if weights_of(folder) is None:
         raise InputError(folder_refusal(folder))
-    return _checkpoint(read_contents(folder))
+    return _checkpoint(read_contents(folder, key=key))
 
 
 def _run(folder: Path, levels: list[Level]) -> Inspection:

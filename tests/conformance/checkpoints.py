@@ -263,3 +263,5 @@ add("convert over a file", 2, "--force",
 add("convert NaN", 3, "is nan", lambda s: [
     "convert", s.write("b.pt", saved({"w": torch.tensor([float("nan")])})),
     s.folder / "a.safetensors"])  # fmt: skip
+add("an absent key (inspect)", 3, "no dict of tensors",
+    lambda s: ["inspect", s.write("a.pt", saved({"a": weights()})), "--key", "b"])  # fmt: skip
