@@ -26,7 +26,7 @@ def certificate(kind: str) -> Certificate:
         "fewer examples": {
             "data": cases.data_facts(n=29999),
             "draws": DrawFacts(draws=5, errors=3312, trials=149995),
-            "references": References(),
+            "references": References(holdout_errors=640),
         },
         "other items": {"data": cases.data_facts(items_sha256=cases.sha("x"))},
         "other part": {"data": cases.data_facts(certificate_sha256=cases.sha("x"))},
@@ -49,15 +49,15 @@ def certificate(kind: str) -> Certificate:
         },
         "vacuous": {
             "draws": DrawFacts(draws=5, errors=149999, trials=150000),
-            "references": References(),
+            "references": References(holdout_errors=640),
         },
         "more nats": {
             "posterior": cases.posterior_facts((cases.tensor_facts(mean="900"),)),
-            "references": References(),
+            "references": References(holdout_errors=640),
         },
         "fewer draws": {
             "draws": DrawFacts(draws=1, errors=663, trials=30000),
-            "references": References(),
+            "references": References(holdout_errors=640),
         },
     }
     change = arguments.get(kind) or {}

@@ -32,7 +32,9 @@ def certify(site: Site, digest: str, file: str = "new.json", **changes: str) -> 
         for (n, s), (w, a) in zip(SHAPES.items(), [(12, 8), (4, 4)], strict=True)
     )
     posterior = replace(cases.posterior_facts(tensors), checkpoint_sha256=digest)
-    made = issue(**cases.evidence(posterior=posterior, references=References(), **changes))
+    made = issue(
+        **cases.evidence(posterior=posterior, references=References(holdout_errors=640), **changes)
+    )
     return site.write(file, made)
 
 

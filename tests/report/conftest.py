@@ -43,7 +43,7 @@ def hostile() -> Certificate:
             name=HOSTILE,
             data=cases.data_facts(name=HOSTILE, description=HOSTILE),
             posterior=cases.posterior_facts((cases.tensor_facts(name=HOSTILE),)),
-            references=References(),
+            references=References(holdout_errors=640),
         )
     )
 
