@@ -22,7 +22,7 @@ from pacbayes.certificate.facts import (
     References,
     ToolFacts,
 )
-from pacbayes.certificate.pricing import Constant, Pricing
+from pacbayes.certificate.pricing import TRIED, Constant, Pricing
 from pacbayes.certificate.tool import this_tool
 from pacbayes.errors import InputError, Problem, UnsoundError, UsageError, VerificationError
 
@@ -103,6 +103,7 @@ def issue(
             theorem=confidence.theorem,
             draws=confidence.draws,
             weight=math.prod((Fraction(1, c.choices) for c in choices), start=Fraction(1)),
+            tried=priors_tried,
             constant=constant,
         ),
         data=data,
@@ -158,7 +159,7 @@ def _all_choices(
             Choice(purpose=f"prior scale of {t.name}", choices=size) for t in posterior.tensors
         ]
     if priors_tried > 1:
-        choices.append(Choice(purpose="priors tried", choices=priors_tried))
+        choices.append(Choice(purpose=TRIED, choices=priors_tried))
     return [*choices, *union]
 
 

@@ -11,6 +11,9 @@ from pacbayes.certificate.document import Certificate
 
 Constant = Literal["2sqrt(n)", "xi"]
 
+TRIED = "priors tried"
+"""Purpose of the union entry that pays for the number of priors tried."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pricing:
@@ -21,6 +24,8 @@ class Pricing:
         theorem: share of delta of the theorem.
         draws: share of delta of the sampled weights.
         weight: product of all union weights.
+        tried: number of priors tried; whoever takes the best of their certificates took the best
+            of their counted draws too, so the draws' share is divided by it.
         constant: ``2sqrt(n)`` or ``xi``.
     """
 
@@ -28,6 +33,7 @@ class Pricing:
     theorem: Fraction
     draws: Fraction
     weight: Fraction
+    tried: int = 1
     constant: Constant = "2sqrt(n)"
 
     @classmethod
@@ -40,6 +46,7 @@ class Pricing:
             theorem=shares["theorem"],
             draws=shares["draws"],
             weight=prod((Fraction(u["weight"]) for u in document["union"]), start=Fraction(1)),
+            tried=prod(u["choices"] for u in document["union"] if u["purpose"] == TRIED),
             constant=document["bound"]["constant"],
         )
 
@@ -59,7 +66,7 @@ class Pricing:
         """
         if errors >= trials - 1:
             return "1"
-        upper = binomial_upper(errors=errors, trials=trials, delta=self.draws)
+        upper = binomial_upper(errors=errors, trials=trials, delta=self.draws / self.tried)
         return plain(decimal_up(upper))
 
     def theorem_upper(self, risk_upper: str, kl_upper: str) -> str:
@@ -75,5 +82,9 @@ class Pricing:
         return plain(decimal_up(bound))
 
     def holdout_upper(self, errors: int) -> str:
-        """Return the bound for one fixed classifier, at the whole of delta."""
-        return plain(decimal_up(binomial_upper(errors=errors, trials=self.n, delta=self.delta)))
+        """Return the bound for one fixed classifier, at the whole of delta.
+
+        Its choice among others is paid for with the same union weights.
+        """
+        delta = self.delta * self.weight
+        return plain(decimal_up(binomial_upper(errors=errors, trials=self.n, delta=delta)))

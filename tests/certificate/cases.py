@@ -33,7 +33,13 @@ def sha(text: str) -> str:
 
 
 def all_conditions() -> list[Condition]:
-    told = {"V8": "by the publisher of the data", "V28": "no pre-training"}
+    told = {
+        "V8": "by the publisher of the data",
+        "V11": "nothing tuned",
+        "V14": "one posterior",
+        "V16": "first certificate",
+        "V28": "no pre-training",
+    }
     return [declared(v, told[v]) if v in told else checked(v) for v in TITLES]
 
 
