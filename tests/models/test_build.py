@@ -80,7 +80,7 @@ def test_mlp_is_what_it_says() -> None:
 def test_state_and_initial_weights(spec: str) -> None:
     model = build(spec)
     assert not model.training
-    for name, tensor in model.named_parameters():
+    for tensor in model.parameters():
         assert tensor.dtype == torch.float32
         assert tensor.requires_grad
         if tensor.ndim == 1:

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from pacbayes.bounds import kl_bound, quad_bound
 
+from pacbayes.bounds import kl_bound, quad_bound
 from pacbayes.posterior.objectives import (
     OBJECTIVES,
     KlInverse,
