@@ -127,10 +127,15 @@ _SAME: Final = {
 }
 
 
+PROVENANCE: Final = ("V1", "V2", "V3", "V4", "V5", "V6")
+"""Conditions on what prior, mask, buffers and constants have seen."""
+
+
 def incomparable(new: Certificate, old: Certificate) -> tuple[str, ...]:
     """Return why two certificates of one name can't be compared; empty if they can.
 
-    Name, data and split digests, n, delta, loss, predictor and bound must agree. Checkpoints,
+    Name, data and split digests, n, delta, loss, predictor and bound must agree, and what the
+    prior has seen must not rest on somebody's word where code had checked it. Checkpoints,
     priors, masks and draws may differ: they are what is being gated.
     """
     found = []
@@ -140,7 +145,16 @@ def incomparable(new: Certificate, old: Certificate) -> tuple[str, ...]:
         before, after = _get(old.document, path), _get(new.document, path)
         if before != after:
             found.append(f"{word} {_brief(before)} became {_brief(after)}")
+    told = [name for name in _weaker(new, old) if name in PROVENANCE]
+    if told:
+        found.append(f"checked before, now only somebody's word: {', '.join(told)}")
     return tuple(found)
+
+
+def _weaker(new: Certificate, old: Certificate) -> list[str]:
+    """Return the conditions that were checked and are now only declared."""
+    known = {condition.id: condition.status for condition in old.conditions}
+    return [c.id for c in new.declared if known[c.id] == "checked"]
 
 
 def reasons(new: Certificate, old: Certificate) -> tuple[str, ...]:
@@ -163,8 +177,7 @@ def reasons(new: Certificate, old: Certificate) -> tuple[str, ...]:
             label = "union weight" if word == "weight" else word
             label = f"delta share of {word}" if word in ("theorem", "draws") else label
             found.append(f"{label} {values[0]} became {values[1]}")
-    known = {condition.id: condition.status for condition in old.conditions}
-    weaker = [c.id for c in new.declared if known[c.id] == "checked"]
+    weaker = _weaker(new, old)
     if weaker:
         found.append(f"checked before, now only declared: {', '.join(weaker)}")
     if found and new.risk_upper != old.risk_upper:

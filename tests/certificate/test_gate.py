@@ -18,6 +18,8 @@ from pacbayes.certificate import (
     Tolerance,
     Verdict,
     check,
+    declared,
+    issue,
     read_baseline,
 )
 from pacbayes.certificate.baseline import MAX_BYTES
@@ -25,6 +27,7 @@ from pacbayes.certificate.committed import read_committed
 from pacbayes.certificate.gate import Report, examine
 from pacbayes.certificate.verdict import CODES, incomparable, reasons
 from pacbayes.errors import InputError, UsageError, VerificationError
+from tests.certificate import cases
 from tests.cli.site import certificate, tampered
 
 
@@ -322,3 +325,13 @@ def test_a_certificate_has_the_name_that_the_gate_shows() -> None:
     assert isinstance(found, Certificate)
     assert Verdict(path="p", name=found.name).subject == found.name
     assert Verdict(path="p").subject == "p"
+
+
+@pytest.mark.parametrize("name", ["V1", "V4", "V6"])
+def test_provenance_that_became_somebodys_word_is_not_comparable(name: str) -> None:
+    told = [declared(c.id, "trust me") if c.id == name else c for c in cases.all_conditions()]
+    new = issue(**cases.evidence(conditions=told))
+    old = issue(**cases.evidence())
+    assert incomparable(old, new) == ()
+    (reason,) = incomparable(new, old)
+    assert name in reason
