@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,13 +26,13 @@ def start(argv: list[Any], log: Path, *, before: Callable[[], Any] | None = None
     if pid:
         return pid
     code = 70
+    # A signal may come while the tracer of `make test` holds its lock, which it would wait for.
+    sys.settrace(None)
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
-        import sys
-
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
         if before is not None:
             before()
@@ -44,8 +45,17 @@ def start(argv: list[Any], log: Path, *, before: Callable[[], Any] | None = None
 
 
 def wait(pid: int) -> int:
-    """Return the exit code of a child, negative where a signal ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    """Return the exit code of a child, negative where a signal ended it; a hang is a failure."""
+    limit = time.monotonic() + 300
+    while True:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > limit:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise TimeoutError("the child hung")
+        time.sleep(0.001)
 
 
 def finish(argv: list[Any], log: Path, *, before: Callable[[], Any] | None = None) -> int:
