@@ -14,8 +14,18 @@ Command = Callable[..., Any]
 def network_options(command: Command) -> Command:
     """Add the options that name network and data."""
     options = [
-        click.option("--model", required=True, help="mlp:A-B-C, lenet300, lenet5, module:function"),
-        click.option("--model-args", multiple=True, metavar="K=V", help="argument of the network"),
+        click.option(
+            "--model",
+            required=True,
+            help="lenet300, lenet5, conv2, conv4, conv6, resnet20, vgg16, mlp:A-B-C, "
+            "torchvision:NAME, module:function",
+        ),
+        click.option(
+            "--model-args",
+            multiple=True,
+            metavar="K=V",
+            help="argument of the network, e.g. norm=group for resnet20 and vgg16",
+        ),
         click.option(
             "--data",
             required=True,

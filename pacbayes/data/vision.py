@@ -5,12 +5,16 @@ import functools
 import importlib
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pacbayes.data.mnist import FOLDERS
-from pacbayes.errors import InputError
+from pacbayes.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # torchvision registers fake kernels for these two when it is imported, and fails where its
 # compiled half, which declares them, does not load: its published build needs CUDA's libraries.
@@ -56,6 +60,34 @@ def download(spec: str, root: Path) -> None:
     except (OSError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise InputError(f"{spec} can't be downloaded: {text}") from error
+
+
+def network(name: str, *, classes: int, args: Mapping[str, Any]) -> "nn.Module":
+    """Return one of torchvision's networks with freshly drawn weights, never pre-trained ones.
+
+    Args:
+        name: as ``torchvision.models.list_models()`` gives it, for example ``resnet18``.
+        classes: number of logits.
+        args: keyword arguments of the network's function.
+
+    Raises:
+        UsageError: there is no such network, or it does not take these arguments.
+    """
+    torchvision()
+    models = importlib.import_module("torchvision.models")
+    if name not in models.list_models(module=models):
+        raise UsageError(f"torchvision:{name} is none of torchvision.models.list_models()")
+    if {"weights", "weights_backbone"} & set(args):
+        raise UsageError(
+            "torchvision's pre-trained weights have seen data that nobody lists; train the "
+            "network, or give a checkpoint"
+        )
+    try:
+        model: nn.Module = models.get_model(name, weights=None, num_classes=classes, **args)
+    except (TypeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        raise UsageError(f"torchvision:{name} does not take these arguments: {text}") from error
+    return model
 
 
 def _forget() -> None:

@@ -10,14 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pacbayes.data import vision
 from pacbayes.errors import InputError, UsageError
 from pacbayes.models.initial import draw_kaiming
-from pacbayes.models.lenet import lenet5
 from pacbayes.models.mlp import mlp
+from pacbayes.models.named import named_network
 from pacbayes.runtime.functions import user_code
 from pacbayes.runtime.seeds import Seeds
 
-ACCEPTED: Final = "lenet300, lenet5, mlp:IN-HIDDEN-...-CLASSES, module:function"
+ACCEPTED: Final = (
+    "lenet300, lenet5, conv2, conv4, conv6, resnet20, vgg16, mlp:IN-HIDDEN-...-CLASSES, "
+    "torchvision:NAME, module:function"
+)
 
 
 def build_model(
@@ -36,12 +40,14 @@ def build_model(
     The global random states of torch, NumPy and ``random`` are the same before and after.
 
     Args:
-        spec: ``lenet300`` (inputs-300-100-classes), ``lenet5``, ``mlp:784-300-100-10``, or
-            ``module:function``, called with ``args``.
+        spec: ``lenet300`` (inputs-300-100-classes), ``lenet5``, ``conv2``, ``conv4``, ``conv6``,
+            ``resnet20``, ``vgg16``, ``mlp:784-300-100-10``, ``torchvision:NAME``, or
+            ``module:function``.
         in_shape: shape of one input.
         classes: number of logits that the network must give.
-        args: keyword arguments for ``module:function``, as texts; numbers, ``true`` and ``false``
-            are converted.
+        args: keyword arguments, as texts; numbers, ``true`` and ``false`` are converted.
+            ``resnet20`` and ``vgg16`` take ``norm`` (``batch`` or ``group``) and ``groups``;
+            torchvision's networks and functions whatever they take.
         seed: names the initial weights.
 
     Raises:
@@ -76,19 +82,19 @@ def _build(
     spec: str, in_shape: tuple[int, ...], classes: int, args: Mapping[str, str]
 ) -> tuple[nn.Module, bool]:
     """Return the network, and whether it is one of ours."""
+    values = {key: _value(text) for key, text in args.items()}
+    ours = named_network(spec, in_shape=in_shape, classes=classes, args=values)
+    if ours is not None:
+        return ours, True
     name, _, rest = spec.partition(":")
-    builtin = spec in ("lenet300", "lenet5") or name == "mlp"
-    if builtin and args:
-        raise UsageError(f"{name} takes no arguments; --model-args is for module:function")
-    size = math.prod(in_shape)
-    if spec == "lenet300":
-        return mlp([size, 300, 100, classes]), True
-    if spec == "lenet5":
-        return lenet5(in_shape, classes), True
     if name == "mlp":
-        return mlp(_sizes(spec, rest, size, classes)), True
+        if args:
+            raise UsageError("mlp takes no arguments; its sizes are in its name")
+        return mlp(_sizes(spec, rest, math.prod(in_shape), classes)), True
+    if name == "torchvision" and rest:
+        return vision.network(rest, classes=classes, args=values), False
     if name and rest and ":" not in rest:
-        return _user_model(spec, args), False
+        return _user_model(spec, values), False
     raise UsageError(f"--model {spec!r} names no network; accepted: {ACCEPTED}")
 
 
@@ -105,9 +111,9 @@ def _sizes(spec: str, rest: str, size: int, classes: int) -> list[int]:
     return sizes
 
 
-def _user_model(spec: str, args: Mapping[str, str]) -> nn.Module:
+def _user_model(spec: str, args: Mapping[str, Any]) -> nn.Module:
     with user_code(spec) as function:
-        model = function(**{key: _value(text) for key, text in args.items()})
+        model = function(**args)
     if not isinstance(model, nn.Module):
         raise InputError(f"{spec} must return a torch.nn.Module, got {type(model).__name__}")
     return model
