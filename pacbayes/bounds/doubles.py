@@ -22,6 +22,11 @@ def double_up(x: Decimal) -> float:
     return math.nextafter(nearest, math.inf)
 
 
+def double_up_to_one(x: Decimal) -> float:
+    """Return the smallest double that is at least a decimal, and 1.0 from one on."""
+    return 1.0 if x >= 1 else double_up(x)
+
+
 def decimal_up(x: float, digits: int = 17) -> str:
     """Return a number in [0, infinity) as a decimal string that is never below it.
 

@@ -7,8 +7,8 @@ from typing import Final
 from pacbayes.bounds.directed import DOWN, ZERO, ln, opposite
 
 _EXACT_UP_TO: Final = 128
-_TWO_PI_DOWN: Final = Decimal("6.28318530717958647692528676655900576839433879875021164194988")
-_TWO_PI_UP: Final = Decimal("6.28318530717958647692528676655900576839433879875021164194989")
+TWO_PI_DOWN: Final = Decimal("6.28318530717958647692528676655900576839433879875021164194988")
+TWO_PI_UP: Final = Decimal("6.28318530717958647692528676655900576839433879875021164194989")
 _SERIES: Final = (
     (1, 12), (-1, 360), (1, 1260), (-1, 1680), (1, 1188), (-691, 360360), (1, 156), (-3617, 122400),
 )  # fmt: skip
@@ -28,7 +28,7 @@ def ln_factorial(to: Context, m: int) -> Decimal:
     if m <= _EXACT_UP_TO:
         return ln(to, Decimal(math.factorial(m)))
     power = to.multiply(to.divide(Decimal(2 * m + 1), Decimal(2)), ln(to, Decimal(m)))
-    circle = to.divide(ln(to, _TWO_PI_DOWN if to is DOWN else _TWO_PI_UP), Decimal(2))
+    circle = to.divide(ln(to, TWO_PI_DOWN if to is DOWN else TWO_PI_UP), Decimal(2))
     value = to.add(to.subtract(power, Decimal(m)), circle)
     terms = _SERIES if to is DOWN else _SERIES[:-1]
     for index, (above, below) in enumerate(terms):

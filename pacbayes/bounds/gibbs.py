@@ -11,20 +11,18 @@ pays ``ln(1 / weight)`` for the chosen one. Choices that multiply (a grid of G s
 tensors) have the product of their weights, ``Fraction(1, G**L)``.
 """
 
+import math
 from decimal import Decimal
-from fractions import Fraction
-from typing import Final, Literal, SupportsIndex
+from typing import Final, SupportsIndex
 
-from pacbayes.bounds.directed import DOWN, INFINITY, ONE, UP, end, exp, ln, log_inverse, sqrt
-from pacbayes.bounds.doubles import double_up
-from pacbayes.bounds.inputs import Number, amount, count, exact, probability, proper, union_weight
+from pacbayes.bounds.complexity import TWO, Constant, complexity
+from pacbayes.bounds.directed import DOWN, INFINITY, ONE, UP, end, ln, sqrt
+from pacbayes.bounds.doubles import double_up_to_one
+from pacbayes.bounds.inputs import Exact, Number, exact, probability
 from pacbayes.bounds.kl import invert_kl
-from pacbayes.bounds.xi import xi_upper
 from pacbayes.errors import UsageError
 
-Constant = Literal["2sqrt(n)", "xi"]
-
-_TWO: Final = Decimal(2)
+_BELOW_ONE: Final = math.nextafter(1.0, 0.0)
 
 
 def kl_bound(
@@ -62,7 +60,7 @@ def kl_bound(
         >>> kl_bound(risk=Fraction(600, 30000), kl=2500, n=30000, delta="0.025")
         0.13450768822503859
     """
-    c = _price(kl=kl, n=n, delta=delta, weight=weight, constant=constant)
+    c = complexity(kl=kl, n=n, delta=delta, weight=weight, constant=constant)
     return invert_kl(end(UP, probability("risk", risk)), c)
 
 
@@ -84,11 +82,11 @@ def quad_bound(
         0.20535458316489022
     """
     average = end(UP, probability("risk", risk))
-    half = UP.divide(_price(kl=kl, n=n, delta=delta, weight=weight), _TWO)
+    half = UP.divide(complexity(kl=kl, n=n, delta=delta, weight=weight), TWO)
     if half == INFINITY:
         return 1.0
     root = UP.add(sqrt(UP, UP.add(average, half)), sqrt(UP, half))
-    return _at_most_one(UP.multiply(root, root))
+    return double_up_to_one(UP.multiply(root, root))
 
 
 def mcallester_bound(
@@ -109,8 +107,8 @@ def mcallester_bound(
         0.22451310076068462
     """
     average = end(UP, probability("risk", risk))
-    half = UP.divide(_price(kl=kl, n=n, delta=delta, weight=weight), _TWO)
-    return 1.0 if half == INFINITY else _at_most_one(UP.add(average, sqrt(UP, half)))
+    half = UP.divide(complexity(kl=kl, n=n, delta=delta, weight=weight), TWO)
+    return 1.0 if half == INFINITY else double_up_to_one(UP.add(average, sqrt(UP, half)))
 
 
 def thiemann_bound(
@@ -149,89 +147,94 @@ def thiemann_bound(
         0.20730243353099975
     """
     average = end(UP, probability("risk", risk))
-    c = _price(kl=kl, n=n, delta=delta, weight=weight)
+    c = complexity(kl=kl, n=n, delta=delta, weight=weight)
     if lam is not None and not 0 < (trade := exact("lam", lam)) < 2:
         raise UsageError(f"lam must be above 0 and below 2, got {lam}")
     if c == INFINITY:
         return 1.0
     if lam is None:
-        spread = UP.divide(UP.multiply(_TWO, average), c)
-        trade = UP.divide(_TWO, UP.add(sqrt(UP, UP.add(spread, ONE)), ONE))
-    kept = DOWN.subtract(ONE, UP.divide(end(UP, trade), _TWO))
+        spread = UP.divide(UP.multiply(TWO, average), c)
+        trade = UP.divide(TWO, UP.add(sqrt(UP, UP.add(spread, ONE)), ONE))
+    kept = DOWN.subtract(ONE, UP.divide(end(UP, trade), TWO))
     if kept <= 0:
         return 1.0
     cost = UP.divide(c, DOWN.multiply(end(DOWN, trade), kept))
-    return _at_most_one(UP.add(UP.divide(average, kept), cost))
+    return double_up_to_one(UP.add(UP.divide(average, kept), cost))
 
 
-def catoni_bound(
+def rodriguez_galvez_bound(
     *,
     risk: Number,
     kl: Number,
     n: SupportsIndex,
     delta: Number,
-    c: Number,
+    c: Number | None = None,
+    gamma: Number | None = None,
+    constant: Constant = "2sqrt(n)",
     weight: Number = 1,
 ) -> float:
-    """Return an upper bound on the Gibbs risk without the constant 2 sqrt(n).
+    """Return an upper bound on the Gibbs risk, linear in risk and kl; its best is `kl_bound`.
 
-    ``(1 - exp(-c risk - (kl + ln(1 / (weight delta))) / n)) / (1 - exp(-c))``, rounded up. Other
-    arguments and errors as for `kl_bound`.
+    ``c gamma (ln(gamma / (gamma - 1)) risk + k) + gamma (1 - c (1 - ln c))`` with ``k = (kl +
+    ln(2 sqrt(n) / (weight delta))) / n``, rounded up. The tangents of the kl event: uniform in c
+    and gamma, so that choosing them last costs nothing. By default the best ones, ``gamma = b (1 -
+    risk) / (b - risk)`` and ``c = (1 - b) / (1 - risk)`` at the value b of `kl_bound`. Other
+    arguments and errors as there.
 
     Args:
         risk: upper value of the empirical risk.
         kl: upper value of the divergence in nats.
         n: number of certificate examples.
         delta: failure probability.
-        c: positive and fixed before the examples are seen; the best of g values costs
-            ``weight=Fraction(1, g)``.
+        c: in (0, 1].
+        gamma: above 1.
+        constant: as for `kl_bound`.
         weight: union weight.
 
     Raises:
-        UsageError: an argument is outside its range.
+        UsageError: an argument is outside its range, or only one of c and gamma is given.
 
     References:
-        Catoni (2007), theorem 1.2.6; Germain et al. (2009), corollary 2.2.
+        Rodriguez-Galvez, Thobaben and Skoglund (2024).
 
     Example:
-        At 50 digits: 0.1343176483359752257785064604977012534...
+        At 50 digits with c = 0.9 and gamma = 1.2: 0.1352559617316134396935...
 
-        >>> catoni_bound(risk="0.02", kl=2500, n=30000, delta="0.025", c=2)
-        0.13431764833597523
+        >>> rodriguez_galvez_bound(
+        ...     risk="0.02", kl=2500, n=30000, delta="0.025", c="0.9", gamma="1.2"
+        ... )
+        0.13525596173161344
     """
-    average = probability("risk", risk)
-    rate = exact("c", c)
-    if not 0 < rate < INFINITY:
-        raise UsageError(f"c must be positive and finite, got {c}")
-    paid = _price(kl=kl, n=n, delta=delta, weight=weight, constant=None)
-    whole = DOWN.subtract(ONE, exp(UP, end(DOWN, rate).copy_negate()))
-    if whole <= 0 or paid == INFINITY:
+    average = end(UP, probability("risk", risk))
+    paid = complexity(kl=kl, n=n, delta=delta, weight=weight, constant=constant)
+    if (c is None) != (gamma is None):
+        raise UsageError("give both c and gamma, or neither for the best ones")
+    if c is not None and not 0 < (slope := exact("c", c)) <= 1:
+        raise UsageError(f"c must be above 0 and at most 1, got {c}")
+    if gamma is not None and not 1 < (scale := exact("gamma", gamma)) < INFINITY:
+        raise UsageError(f"gamma must be above 1 and finite, got {gamma}")
+    if paid == INFINITY or average >= 1:
         return 1.0
-    exponent = UP.add(UP.multiply(end(UP, rate), end(UP, average)), paid)
-    part = UP.subtract(ONE, exp(DOWN, exponent.copy_negate()))
-    return _at_most_one(max(UP.divide(part, whole), end(UP, average)))
+    if c is None:
+        best = min(math.nextafter(invert_kl(average, paid), 2.0), _BELOW_ONE)
+        slope, scale = _tangent(average, Decimal.from_float(best))
+    return double_up_to_one(_linear(average, paid, slope, scale))
 
 
-def _price(
-    *,
-    kl: Number,
-    n: SupportsIndex,
-    delta: Number,
-    weight: Number,
-    constant: Constant | None = "2sqrt(n)",
-) -> Decimal:
-    """Return an upper value of the nats per example: (kl + ln constant + ln(1/(w delta))) / n."""
-    size = count("n", n, least=1)
-    nats = end(UP, amount("kl", kl))
-    nats = UP.add(nats, log_inverse(UP, Fraction(proper("delta", delta)) * union_weight(weight)))
-    if constant == "2sqrt(n)":
-        nats = UP.add(nats, UP.divide(ln(UP, Decimal(4 * size)), _TWO))
-    elif constant == "xi":
-        nats = UP.add(nats, ln(UP, xi_upper(size)))
-    elif constant is not None:
-        raise UsageError(f"constant must be '2sqrt(n)' or 'xi', got {constant!r}")
-    return UP.divide(nats, Decimal(size))
+def _tangent(average: Decimal, best: Decimal) -> tuple[Decimal, Decimal]:
+    """Return the c and gamma of the tangent at a value above the average; rounding is harmless."""
+    gap, rest = UP.subtract(best, average), UP.subtract(ONE, average)
+    scale = UP.divide(UP.multiply(best, rest), gap)
+    # Without errors the best gamma is 1, where the formula has only a limit.
+    return UP.divide(UP.subtract(ONE, best), rest), max(scale, UP.next_plus(ONE))
 
 
-def _at_most_one(value: Decimal) -> float:
-    return 1.0 if value >= 1 else double_up(value)
+def _linear(average: Decimal, paid: Decimal, slope: Exact, scale: Exact) -> Decimal:
+    """Return the formula of `rodriguez_galvez_bound`, rounded up."""
+    over = DOWN.subtract(end(DOWN, scale), ONE)
+    if over <= 0:
+        return ONE
+    rate = ln(UP, UP.add(ONE, UP.divide(ONE, over)))
+    cost = UP.multiply(end(UP, slope), UP.add(UP.multiply(rate, average), paid))
+    kept = DOWN.multiply(end(DOWN, slope), DOWN.subtract(ONE, ln(UP, end(UP, slope))))
+    return UP.multiply(end(UP, scale), UP.add(cost, UP.subtract(ONE, kept)))
