@@ -12,12 +12,31 @@ from fractions import Fraction
 import pytest
 
 from pacbayes import bounds
-from pacbayes.bounds import binomial, directed, factorial, gibbs, kl, single, sums, xi
+from pacbayes.bounds import (
+    binomial,
+    catoni,
+    complexity,
+    directed,
+    disintegrated,
+    factorial,
+    gibbs,
+    kl,
+    means,
+    prices,
+    single,
+    split,
+    sums,
+    xi,
+)
 from pacbayes.bounds.binomial import _Tail
 from pacbayes.bounds.directed import ONE, log1p, log_inverse
 from pacbayes.bounds.factorial import ln_choose, ln_factorial
 from pacbayes.bounds.kl import kl_end
 
+MODULES = (
+    binomial, catoni, complexity, directed, disintegrated, factorial, gibbs, kl, means, prices,
+    single, split, sums, xi,
+)  # fmt: skip
 PUSH = Decimal("1e-6")
 PLAIN = Context(prec=70)
 
@@ -73,7 +92,7 @@ def _contexts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             Emax=plain.Emax,
             traps=[signal for signal, trapped in plain.traps.items() if trapped],
         )
-        for module in (directed, binomial, factorial, gibbs, kl, single, sums, xi):
+        for module in MODULES:
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, pushed)
     monkeypatch.setattr(directed, "_SERIES_BELOW", Decimal("0.01"))
