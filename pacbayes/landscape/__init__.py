@@ -1,0 +1,48 @@
+"""Why tickets generalise: barriers, curvature, sharpness, volume and distance of tickets.
+
+Every result is a frozen dataclass of its own type, an estimate without any guarantee: none of
+them can be written as a certificate or gated on.
+"""
+
+from pacbayes.landscape.barriers import Barrier, Sublevel, barrier, chain, same_sublevel_set
+from pacbayes.landscape.curvature import (
+    Eigenvalue,
+    Hessian,
+    Spectrum,
+    spectral_density,
+    top_eigenvalue,
+    trace,
+)
+from pacbayes.landscape.distance import Distance, Moved, distance
+from pacbayes.landscape.sampled import Sampled
+from pacbayes.landscape.sharpness import Adversarial, adversarial_sharpness, expected_sharpness
+from pacbayes.landscape.surface import LossName, Point, Surface
+from pacbayes.landscape.volume import Volume, posterior_volume, quadratic_volume, ray_volume
+
+__all__ = [
+    "Adversarial",
+    "Barrier",
+    "Distance",
+    "Eigenvalue",
+    "Hessian",
+    "LossName",
+    "Moved",
+    "Point",
+    "Sampled",
+    "Spectrum",
+    "Sublevel",
+    "Surface",
+    "Volume",
+    "adversarial_sharpness",
+    "barrier",
+    "chain",
+    "distance",
+    "expected_sharpness",
+    "posterior_volume",
+    "quadratic_volume",
+    "ray_volume",
+    "same_sublevel_set",
+    "spectral_density",
+    "top_eigenvalue",
+    "trace",
+]
