@@ -93,6 +93,7 @@ def find(**options: Any) -> None:
         model_args=pairs(options["model_args"], flag="--model-args"),
         data=options["data"],
         data_root=options["data_root"],
+        download=options["download"],
         normalize=options["normalize"],
         out=options["out"],
         plan=_plan(options),

@@ -29,13 +29,17 @@ def network_options(command: Command) -> Command:
         click.option(
             "--data",
             required=True,
-            help="digits, mnist, fashion-mnist, npz:FILE, synthetic, module:function",
+            help="digits, mnist, fashion-mnist, cifar10, cifar100, imagefolder:DIR, npz:FILE, "
+            "synthetic, module:function",
         ),
         click.option(
             "--data-root",
             type=click.Path(path_type=Path),
             envvar="PACBAYES_DATA",
             help="folder of the data (or PACBAYES_DATA)",
+        ),
+        click.option(
+            "--download", is_flag=True, help="fetch missing MNIST or CIFAR files into --data-root"
         ),
         click.option(
             "--normalize",

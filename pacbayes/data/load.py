@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 from typing import Final
 
+from pacbayes.data import vision
+from pacbayes.data.cifar import RELEASES, has_cifar, load_cifar
 from pacbayes.data.dataset import Data
 from pacbayes.data.digits import load_digits
+from pacbayes.data.imagefolder import load_image_folder
 from pacbayes.data.known import Blobs
 from pacbayes.data.mnist import FOLDERS, has_mnist, load_mnist
 from pacbayes.data.npz import load_npz
@@ -13,9 +16,9 @@ from pacbayes.data.userdata import load_user_data
 from pacbayes.errors import InputError, UsageError
 
 ACCEPTED: Final = (
-    "digits, mnist, fashion-mnist, npz:FILE, synthetic[:KEY=VALUE,...], module:function"
+    "digits, mnist, fashion-mnist, cifar10, cifar100, imagefolder:DIR, npz:FILE, "
+    "synthetic[:KEY=VALUE,...], module:function"
 )
-UNREAD: Final = ("cifar10", "cifar100", "imagefolder")
 ROOT_VARIABLE: Final = "PACBAYES_DATA"
 
 
@@ -25,17 +28,20 @@ def load_data(
     root: Path | str | None = None,
     normalize: str = "none",
     download: bool = False,
+    quiet: bool = False,
 ) -> Data:
     """Return the data that a text names.
 
     Args:
-        spec: ``digits``, ``mnist``, ``fashion-mnist``, ``npz:FILE``,
+        spec: ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10``, ``cifar100``,
+            ``imagefolder:DIR``, ``npz:FILE``,
             ``synthetic[:n=2000,dim=20,classes=2,separation=2,seed=0,test=1000]`` or
             ``module:function``.
-        root: folder of ``mnist`` and ``fashion-mnist``; by default the environment variable
-            ``PACBAYES_DATA``.
+        root: folder of ``mnist``, ``fashion-mnist`` and CIFAR; by default the environment
+            variable ``PACBAYES_DATA``.
         normalize: ``none``, or constants ``MEAN,STD`` declared by the user.
-        download: fetch missing files of ``mnist`` or ``fashion-mnist`` into ``root``.
+        download: fetch missing files of these into ``root``.
+        quiet: no progress on stderr.
 
     Raises:
         UsageError: the text names no data, or the options don't fit it.
@@ -48,14 +54,17 @@ def load_data(
         (100, (20,), 2)
     """
     name = spec.partition(":")[0]
-    if name in UNREAD:
-        raise UsageError(f"--data {name} can't be read yet; accepted: {ACCEPTED}")
-    if spec in FOLDERS:
-        return _mnist(spec, root, normalize, download=download)
+    if spec in FOLDERS or spec in RELEASES:
+        folder = _folder(spec, root, download=download)
+        load = load_mnist if spec in FOLDERS else load_cifar
+        return load(spec, root=folder, normalize=normalize)
     if download:
-        raise UsageError(f"--download is for mnist and fashion-mnist, not for {spec}")
+        known = ", ".join([*FOLDERS, *RELEASES])
+        raise UsageError(f"--download is for {known}, not for {spec}")
     if spec == "digits":
         return load_digits(normalize=normalize)
+    if name == "imagefolder" and spec.partition(":")[2]:
+        return load_image_folder(spec, normalize=normalize, quiet=quiet)
     if name == "npz" and spec != name:
         return load_npz(spec, normalize=normalize)
     if name == "synthetic":
@@ -67,13 +76,12 @@ def load_data(
     raise UsageError(f"--data {spec!r} names no data; accepted: {ACCEPTED}")
 
 
-def _mnist(spec: str, root: Path | str | None, normalize: str, *, download: bool) -> Data:
+def _folder(spec: str, root: Path | str | None, *, download: bool) -> Path:
     chosen = root or os.environ.get(ROOT_VARIABLE)
     if not chosen:
         raise InputError(f"{spec} needs its folder: give --data-root or set {ROOT_VARIABLE}")
     folder = Path(chosen)
-    if download and not has_mnist(spec, folder):
-        from pacbayes.data import vision
-
+    there = has_mnist(spec, folder) if spec in FOLDERS else has_cifar(spec, folder)
+    if download and not there:
         vision.download(spec, folder)
-    return load_mnist(spec, root=folder, normalize=normalize)
+    return folder

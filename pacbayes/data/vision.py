@@ -10,6 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
+from pacbayes.data.arrays import Array
 from pacbayes.data.mnist import FOLDERS
 from pacbayes.errors import InputError, UsageError
 
@@ -22,6 +25,7 @@ SCHEMAS: Final = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
+DATASETS: Final = {**FOLDERS, "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 
 
 @functools.cache
@@ -43,11 +47,12 @@ def torchvision() -> ModuleType:
 
 
 def download(spec: str, root: Path) -> None:
-    """Fetch MNIST or Fashion-MNIST into torchvision's layout under ``root``.
+    """Fetch MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100 into torchvision's layout under ``root``.
 
     Args:
-        spec: ``mnist`` or ``fashion-mnist``.
-        root: folder that receives ``MNIST/raw`` (``FashionMNIST/raw``).
+        spec: ``mnist``, ``fashion-mnist``, ``cifar10`` or ``cifar100``.
+        root: folder that receives ``MNIST/raw`` (``FashionMNIST/raw``, ``cifar-10-batches-py``,
+            ``cifar-100-python``).
 
     Raises:
         InputError: the files can't be fetched or stored.
@@ -56,10 +61,34 @@ def download(spec: str, root: Path) -> None:
     datasets = importlib.import_module("torchvision.datasets")
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # results alone go to stdout
-            getattr(datasets, FOLDERS[spec])(str(root), download=True)
+            getattr(datasets, DATASETS[spec])(str(root), download=True)
     except (OSError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise InputError(f"{spec} can't be downloaded: {text}") from error
+
+
+def cifar(spec: str, root: Path, *, train: bool) -> tuple[Array, Array]:
+    """Return pictures (N, 3, 32, 32) and labels of CIFAR in torchvision's layout.
+
+    Its files are pickles; torchvision opens them only if their checksums are the published ones.
+
+    Args:
+        spec: ``cifar10`` or ``cifar100``.
+        root: folder that holds ``cifar-10-batches-py`` or ``cifar-100-python``.
+        train: the training examples, else those for testing.
+
+    Raises:
+        InputError: files are missing or not those that were published.
+    """
+    torchvision()
+    datasets = importlib.import_module("torchvision.datasets")
+    try:
+        found = getattr(datasets, DATASETS[spec])(str(root), train=train)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"{root}: the files of {spec} are not those that were published"
+        ) from error
+    return np.ascontiguousarray(found.data.transpose(0, 3, 1, 2)), np.array(found.targets)
 
 
 def network(name: str, *, classes: int, args: Mapping[str, Any]) -> "nn.Module":

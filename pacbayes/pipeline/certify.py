@@ -84,7 +84,13 @@ def certify(request: CertifyRequest) -> list[Certified]:
 
 
 def _load(request: CertifyRequest) -> Inputs:
-    data = load_data(request.data, root=request.data_root, normalize=request.normalize)
+    data = load_data(
+        request.data,
+        root=request.data_root,
+        normalize=request.normalize,
+        download=request.download,
+        quiet=request.quiet,
+    )
     model = build_model(
         request.model,
         in_shape=data.shape,
@@ -162,7 +168,18 @@ def _require_same_request(request: CertifyRequest, inputs: Inputs, tickets: list
     write_json(record, {"schema": "pacbayes/request/1", "request": digest})
 
 
-_IRRELEVANT = ("path", "out", "data_root", "force", "quiet", "init", "mask", "dense", "split_file")
+_IRRELEVANT = (
+    "path",
+    "out",
+    "data_root",
+    "download",
+    "force",
+    "quiet",
+    "init",
+    "mask",
+    "dense",
+    "split_file",
+)
 
 
 def _certify_one(
@@ -201,7 +218,7 @@ def _certify_one(
     found = evidence.gather(stage, posterior, prior, evaluation, probed)
     part = "dense" if ticket.mask.kept == ticket.mask.prunable else role
     certificate = issue(
-        name=request.name or f"{request.model}/{request.data}/{part}",
+        name=request.name or f"{request.model}/{_source(request, data)}/{part}",
         confidence=inputs.confidence,
         data=found.data,
         prior=found.prior,
@@ -217,6 +234,11 @@ def _certify_one(
     write_bytes(path, canonical(certificate.document))
     remarks = (*subject.remarks, *advice(certificate))
     return Certified(certificate=certificate, path=path, remarks=remarks)
+
+
+def _source(request: CertifyRequest, data: Data) -> str:
+    """Return what the subject's name says of the data: of a folder, its name and not its place."""
+    return data.name if request.data.startswith("imagefolder:") else request.data
 
 
 def _train_prior(

@@ -36,6 +36,7 @@ class FindRequest:
         plan: how to find.
         model_args: arguments of the network.
         data_root: folder of the data.
+        download: fetch missing files of the data.
         normalize: ``none`` or ``MEAN,STD``.
         split: share of the training examples in the prior part; 0 trains on all of them.
         seed: randomness of the split, the initial weights, training and label noise.
@@ -51,6 +52,7 @@ class FindRequest:
     plan: FindPlan
     model_args: dict[str, str] = field(default_factory=dict)
     data_root: Path | None = None
+    download: bool = False
     normalize: str = "none"
     split: float = 0.5
     seed: int = 1
@@ -94,7 +96,13 @@ def find(request: FindRequest) -> list[Path]:
         WriteError: the folder can't be written.
     """
     require_writable(request.out)
-    data = load_data(request.data, root=request.data_root, normalize=request.normalize)
+    data = load_data(
+        request.data,
+        root=request.data_root,
+        normalize=request.normalize,
+        download=request.download,
+        quiet=request.quiet,
+    )
     if request.noise is not None:
         data = with_label_noise(data, request.noise)
     seeds = Seeds(request.seed)

@@ -24,6 +24,7 @@ class CertifyRequest:
         model_args: arguments for it.
         data: text that names the data.
         data_root: folder of the data.
+        download: fetch missing files of the data.
         normalize: ``none`` or ``MEAN,STD``.
         out: folder that everything is written to.
         init: file with the initial weights of a foreign checkpoint.
@@ -59,6 +60,7 @@ class CertifyRequest:
     out: Path
     model_args: dict[str, str] = field(default_factory=dict)
     data_root: Path | None = None
+    download: bool = False
     normalize: str = "none"
     init: Path | None = None
     mask: Path | None = None

@@ -199,14 +199,9 @@ def test_what_is_no_data_is_refused_in_one_line(name: str, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("spec", ["cifar10", "cifar100", "imagefolder:x"])
-def test_sources_that_are_not_there_yet(spec: str) -> None:
-    with pytest.raises(UsageError, match="can't be read yet") as caught:
-        load_data(spec)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("spec", ["", "mnits", "digits:x", "npz", "npz:", ":f", "a:b:c"])
+@pytest.mark.parametrize(
+    "spec", ["", "mnits", "digits:x", "npz", "npz:", "imagefolder", "imagefolder:", ":f", "a:b:c"]
+)
 def test_texts_that_name_no_data(spec: str) -> None:
     with pytest.raises((UsageError, InputError)):
         load_data(spec)
