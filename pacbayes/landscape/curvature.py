@@ -4,6 +4,7 @@ Only products of the Hessian with vectors are ever formed. The loss is the mean 
 without weight decay, and the subspace is that of the kept entries, biases included.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -140,11 +141,12 @@ class Spectrum:
             grid: values of the curvature.
             width: standard deviation of the Gaussians, positive.
         """
-        found = np.zeros(len(grid))
+        found: Array = np.zeros(len(grid))
         for nodes, weights in zip(self.nodes, self.weights, strict=True):
             for node, weight in zip(nodes, weights, strict=True):
                 found += weight * np.exp(-0.5 * ((grid - node) / width) ** 2)
-        return found / (len(self.nodes) * width * np.sqrt(2 * np.pi))
+        found /= len(self.nodes) * width * math.sqrt(2 * math.pi)
+        return found
 
 
 def top_eigenvalue(

@@ -82,8 +82,10 @@ class Surface:
         leaves = list(weights.values())
         for each in self._batches(weights, buffers):
             part = each.sum() / len(self.sample)
+            value += float(part.detach())
+            if not part.requires_grad:
+                continue  # the logits do not depend on any weight
             found = torch.autograd.grad(part, leaves, materialize_grads=True)
-            value += float(part.detach().double())
             for name, gradient in zip(weights, found, strict=True):
                 total[name] += gradient.to(total[name].device)
         return value, total
@@ -107,6 +109,8 @@ class Surface:
         leaves = list(weights.values())
         for each in self._batches(weights, buffers):
             part = each.sum() / len(self.sample)
+            if not part.requires_grad:
+                continue  # the logits do not depend on any weight
             first = torch.autograd.grad(part, leaves, create_graph=True, materialize_grads=True)
             slope = sum(
                 ((g * along[name]).sum() for name, g in zip(weights, first, strict=True)),
