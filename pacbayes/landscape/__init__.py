@@ -14,6 +14,10 @@ from pacbayes.landscape.curvature import (
     trace,
 )
 from pacbayes.landscape.distance import Distance, Moved, distance
+from pacbayes.landscape.escape import Escape, baseline, escape
+from pacbayes.landscape.prune_limit import PruneLimit, Removal, predicted_rise, prune_limit
+from pacbayes.landscape.requilibration import Requilibration, requilibration
+from pacbayes.landscape.rewind_robustness import Retraining, Robustness, gap, pair, robustness
 from pacbayes.landscape.sampled import Sampled
 from pacbayes.landscape.sharpness import Adversarial, adversarial_sharpness, expected_sharpness
 from pacbayes.landscape.surface import LossName, Point, Surface
@@ -24,10 +28,16 @@ __all__ = [
     "Barrier",
     "Distance",
     "Eigenvalue",
+    "Escape",
     "Hessian",
     "LossName",
     "Moved",
     "Point",
+    "PruneLimit",
+    "Removal",
+    "Requilibration",
+    "Retraining",
+    "Robustness",
     "Sampled",
     "Spectrum",
     "Sublevel",
@@ -35,12 +45,20 @@ __all__ = [
     "Volume",
     "adversarial_sharpness",
     "barrier",
+    "baseline",
     "chain",
     "distance",
+    "escape",
     "expected_sharpness",
+    "gap",
+    "pair",
     "posterior_volume",
+    "predicted_rise",
+    "prune_limit",
     "quadratic_volume",
     "ray_volume",
+    "requilibration",
+    "robustness",
     "same_sublevel_set",
     "spectral_density",
     "top_eigenvalue",
