@@ -2,8 +2,9 @@
 
 from pacbayes.posterior.divergence import Divergence, TensorDivergence, divergence
 from pacbayes.posterior.fit import FitPlan, Fitted, fit
+from pacbayes.posterior.gate_fit import fit_gates
 from pacbayes.posterior.grid import ScaleGrid
-from pacbayes.posterior.prior import Prior
+from pacbayes.posterior.prior import INCLUSIONS, Prior
 from pacbayes.posterior.spike_and_slab import SpikeAndSlab
 from pacbayes.posterior.uses import (
     Layer,
@@ -14,6 +15,7 @@ from pacbayes.posterior.uses import (
 )
 
 __all__ = [
+    "INCLUSIONS",
     "Divergence",
     "FitPlan",
     "Fitted",
@@ -27,5 +29,6 @@ __all__ = [
     "apply_layer",
     "divergence",
     "fit",
+    "fit_gates",
     "layers",
 ]

@@ -9,19 +9,23 @@ from torch import Tensor
 from pacbayes.errors import InputError
 from pacbayes.tickets import Tensors, digest, require_finite
 
+STEPS = 2**24
+"""Inclusions are multiples of 1 / STEPS, so that gates are drawn exactly from 24 random bits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpikeAndSlab:
     """Independent entries: a Gaussian with probability ``inclusion``, exactly zero otherwise.
 
     Entry i follows ``q_i N(mean_i, scale_i^2) + (1 - q_i) delta_0``. With an inclusion of one
-    everywhere this is the Gaussian posterior. The stored float32 values define the law: it is the
-    one that is drawn from and the one that the divergence is computed of.
+    everywhere this is the Gaussian posterior; with inclusions between 0 and 1 the mask itself is
+    random (Hayou, He and Dziugaite 2021). The stored float32 values define the law: it is the one
+    that is drawn from and the one that the divergence is computed of.
 
     Attributes:
         mean: means by parameter name, float32; zero where the inclusion is zero.
         scale: standard deviations, float32; positive where the inclusion is positive, else zero.
-        inclusion: inclusion probabilities, float32, each 0 or 1 in this version.
+        inclusion: inclusion probabilities in [0, 1], float32, each a multiple of 2^-24.
         buffers: non-parameter state of the network, the same in every draw.
 
     Raises:
@@ -77,6 +81,16 @@ class SpikeAndSlab:
         """Return where a parameter can be non-zero, as a bool tensor."""
         return self.inclusion[name] > 0
 
+    def is_random(self, name: str) -> bool:
+        """Return whether some gate of a parameter is random: an inclusion between 0 and 1."""
+        inclusion = self.inclusion[name]
+        return bool(((inclusion > 0) & (inclusion < 1)).any())
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether some gate of some parameter is random."""
+        return any(self.is_random(name) for name in self.inclusion)
+
     def to(self, device: torch.device | str) -> "SpikeAndSlab":
         """Return the same law with its tensors on a device."""
         moved = {k: t.to(device) for k, t in self.tensors().items()}
@@ -90,8 +104,11 @@ def _require_law(name: str, mean: Tensor, scale: Tensor, inclusion: Tensor) -> N
         if tensor.shape != mean.shape:
             raise InputError(f"posterior {what} of {name} has shape {tuple(tensor.shape)}")
     kept = inclusion > 0
-    if bool(((inclusion != 0) & (inclusion != 1)).any()):
-        raise InputError(f"posterior inclusion of {name} must be 0 or 1 everywhere")
+    if bool(((inclusion < 0) | (inclusion > 1)).any()):
+        raise InputError(f"posterior inclusion of {name} must lie in [0, 1]")
+    steps = inclusion * STEPS
+    if bool((steps != steps.round()).any()):
+        raise InputError(f"posterior inclusion of {name} must be multiples of 2^-24")
     if bool((scale[kept] <= 0).any()):
         raise InputError(f"posterior scale of {name} must be positive on kept entries")
     if bool((scale[~kept] != 0).any()) or bool((mean[~kept] != 0).any()):

@@ -40,12 +40,12 @@ class Design(Protocol):
         """Return the function from noise to logits for inputs of shape (B, *shape)."""
 
 
-def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> "Layered | General":
+def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> Design:
     """Return the cheapest design whose conditions the network meets, found on a few examples.
 
     A network whose parameters are each used exactly once, by a linear or convolution layer whose
     input's first axis is the examples, is evaluated layer by layer; any other by really drawing
-    all weights for each example.
+    all weights for each example. Random gates are drawn in either case.
     """
     try:
         found = layers(model, posterior.mean, posterior.buffers, x)
@@ -53,6 +53,10 @@ def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> "Layered
         layers(model, posterior.mean, posterior.buffers, x[: len(x) // 2 + 1])
     except UnsupportedUseError:
         return General(model=model, posterior=posterior)
+    if posterior.has_gates:
+        from pacbayes.risk.gated import Gated
+
+        return Gated.of(model, posterior, found)
     return Layered.of(model, posterior, found)
 
 
@@ -79,7 +83,7 @@ class Layered:
         drawn, normals = 0, 0
         for layer in found:
             entries = posterior.mean[layer.weight].numel()
-            if _is_local(layer):
+            if is_local(layer):
                 normals += posterior.mean[layer.weight].shape[0]
             else:
                 bias = 0 if layer.bias is None else posterior.mean[layer.bias].numel()
@@ -108,8 +112,8 @@ class Layered:
 
         def logits(noise: BlockNoise) -> Tensor:
             def handle(layer: Layer, inputs: Tensor) -> Tensor:
-                if not _is_local(layer):
-                    return _drawn_layer(self.posterior, layer, inputs, noise)
+                if not is_local(layer):
+                    return drawn_layer(self.posterior, layer, inputs, noise)
                 whole = inputs.data_ptr() == x.data_ptr() and inputs.numel() == x.numel()
                 known = moments.get(layer.weight) if whole and inputs.is_contiguous() else None
                 found = known or self._moments(layer, inputs)
@@ -178,13 +182,15 @@ class General:
         return logits
 
 
-def _drawn_layer(posterior: SpikeAndSlab, layer: Layer, x: Tensor, noise: BlockNoise) -> Tensor:
+def drawn_layer(posterior: SpikeAndSlab, layer: Layer, x: Tensor, noise: BlockNoise) -> Tensor:
+    """Return a layer's outputs with a weight array really drawn for each example."""
     weight = _draw(posterior, layer.weight, x.shape[0], noise)
     bias = None if layer.bias is None else _draw(posterior, layer.bias, x.shape[0], noise)
     return _apply_each(layer, x, weight, bias)
 
 
-def _is_local(layer: Layer) -> bool:
+def is_local(layer: Layer) -> bool:
+    """Return whether the outputs' law given the inputs is an independent Gaussian for each."""
     return layer.op == "linear" and layer.rows == 2
 
 
@@ -192,6 +198,8 @@ def _draw(posterior: SpikeAndSlab, name: str, rows: int, noise: BlockNoise) -> T
     """Return one array per example, (B, *shape); only kept entries consume noise."""
     mean, scale, kept = posterior.mean[name], posterior.scale[name], posterior.kept(name)
     slab = mean[kept] + scale[kept] * noise.normal(name, rows, int(kept.sum()))
+    if posterior.is_random(name):
+        slab = slab * (noise.uniform(name, *slab.shape) < posterior.inclusion[name][kept])
     if bool(kept.all()):
         return slab.reshape(rows, *mean.shape)
     drawn = torch.zeros(rows, mean.numel())

@@ -12,11 +12,12 @@ BLOCK = 250
 
 @dataclass(slots=True, kw_only=True)
 class BlockNoise:
-    """Standard normal numbers for one block of examples in one draw.
+    """Standard normal numbers, and uniform ones for gates, for one block of examples in one draw.
 
     The stream of a tensor starts from ``SeedSequence([root, draw, block, position of its name])``,
-    so the numbers depend neither on the order of execution nor on how a block is cut into chunks:
-    rows are consumed in the order of the examples.
+    that of its gates from the same with a 1 behind it. So the numbers depend neither on the order
+    of execution nor on how a block is cut into chunks: rows are consumed in the order of the
+    examples.
 
     Attributes:
         root: integer of the evaluation's SHA-256.
@@ -33,8 +34,20 @@ class BlockNoise:
 
     def normal(self, name: str, rows: int, columns: int) -> Tensor:
         """Return the next rows of a tensor's stream, float32, of shape (rows, columns)."""
-        if name not in self._streams:
-            key = [self.root, self.draw, self.block, self.names.index(name)]
-            self._streams[name] = np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
-        values = self._streams[name].standard_normal((rows, columns), dtype=np.float32)
+        stream = self._stream(name, self.names.index(name))
+        values = stream.standard_normal((rows, columns), dtype=np.float32)
         return torch.from_numpy(values)
+
+    def uniform(self, name: str, rows: int, columns: int) -> Tensor:
+        """Return the next rows of a tensor's gates: multiples of 2^-24 in [0, 1), all alike.
+
+        They come from a stream of their own, so that they move no normal number.
+        """
+        stream = self._stream(f"gates/{name}", self.names.index(name), 1)
+        return torch.from_numpy(stream.random((rows, columns), dtype=np.float32))
+
+    def _stream(self, label: str, *key: int) -> np.random.Generator:
+        if label not in self._streams:
+            seed = np.random.SeedSequence([self.root, self.draw, self.block, *key])
+            self._streams[label] = np.random.Generator(np.random.SFC64(seed))
+        return self._streams[label]

@@ -54,7 +54,9 @@ def test_one_ulp_changes_the_digest(what: str) -> None:
         ("mean", 0.1, False),
         ("mean", float("nan"), True),
         ("scale", float("inf"), True),
-        ("inclusion", 0.5, True),
+        ("inclusion", 0.1, True),
+        ("inclusion", 1.5, True),
+        ("inclusion", -0.5, True),
     ],
 )
 def test_what_is_no_law_is_refused(what: str, value: float, where: bool) -> None:
