@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from pacbayes.posterior import Layer, ParameterUses, SpikeAndSlab, UnsupportedUseError, layers
+from pacbayes.risk.drawn import draw, drawn_layer, is_local
+from pacbayes.risk.gated import Gated
 from pacbayes.risk.noise import BlockNoise
 
 Moments = tuple[Tensor, Tensor]
@@ -54,8 +56,6 @@ def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> Design:
     except UnsupportedUseError:
         return General(model=model, posterior=posterior)
     if posterior.has_gates:
-        from pacbayes.risk.gated import Gated
-
         return Gated.of(model, posterior, found)
     return Layered.of(model, posterior, found)
 
@@ -171,7 +171,7 @@ class General:
 
         def logits(noise: BlockNoise) -> Tensor:
             drawn = {
-                name: _draw(self.posterior, name, x.shape[0], noise) for name in self.posterior.mean
+                name: draw(self.posterior, name, x.shape[0], noise) for name in self.posterior.mean
             }
             try:
                 return vmap(one)(drawn, x)
@@ -180,49 +180,3 @@ class General:
                 return torch.stack([one(weights, x[i]) for i, weights in enumerate(rows)])
 
         return logits
-
-
-def drawn_layer(posterior: SpikeAndSlab, layer: Layer, x: Tensor, noise: BlockNoise) -> Tensor:
-    """Return a layer's outputs with a weight array really drawn for each example."""
-    weight = _draw(posterior, layer.weight, x.shape[0], noise)
-    bias = None if layer.bias is None else _draw(posterior, layer.bias, x.shape[0], noise)
-    return _apply_each(layer, x, weight, bias)
-
-
-def is_local(layer: Layer) -> bool:
-    """Return whether the outputs' law given the inputs is an independent Gaussian for each."""
-    return layer.op == "linear" and layer.rows == 2
-
-
-def _draw(posterior: SpikeAndSlab, name: str, rows: int, noise: BlockNoise) -> Tensor:
-    """Return one array per example, (B, *shape); only kept entries consume noise."""
-    mean, scale, kept = posterior.mean[name], posterior.scale[name], posterior.kept(name)
-    slab = mean[kept] + scale[kept] * noise.normal(name, rows, int(kept.sum()))
-    if posterior.is_random(name):
-        slab = slab * (noise.uniform(name, *slab.shape) < posterior.inclusion[name][kept])
-    if bool(kept.all()):
-        return slab.reshape(rows, *mean.shape)
-    drawn = torch.zeros(rows, mean.numel())
-    drawn[:, kept.reshape(-1)] = slab
-    return drawn.reshape(rows, *mean.shape)
-
-
-def _apply_each(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Apply a layer with one weight array per example."""
-    examples = x.shape[0]
-    if layer.op == "linear":
-        flat = x.reshape(examples, -1, x.shape[-1])
-        out = torch.bmm(flat, weight.transpose(1, 2))
-        out = out if bias is None else out + bias[:, None]
-        return out.reshape(*x.shape[:-1], weight.shape[1])
-    stride, padding, dilation, groups = layer.options
-    out = F.conv2d(
-        x.reshape(1, examples * x.shape[1], *x.shape[2:]),
-        weight.reshape(-1, *weight.shape[2:]),
-        None if bias is None else bias.reshape(-1),
-        stride,
-        padding,
-        dilation,
-        groups * examples,
-    )
-    return out.reshape(examples, weight.shape[1], *out.shape[2:])

@@ -1,5 +1,6 @@
 """Random masks: gates drawn for every (example, draw), exact given the gates."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pacbayes.posterior import Layer, ParameterUses, SpikeAndSlab
-from pacbayes.risk.designs import Forward, drawn_layer, is_local
+from pacbayes.risk.drawn import drawn_layer, is_local
 from pacbayes.risk.noise import BlockNoise
 
 GATES_AT_ONCE = 4_000_000
@@ -110,7 +111,7 @@ class Gated:
         """Sorted parameter names."""
         return tuple(sorted(self.posterior.mean))
 
-    def forward(self, x: Tensor) -> Forward:
+    def forward(self, x: Tensor) -> Callable[[BlockNoise], Tensor]:
         """Return the function from noise to logits, each example through its own weights."""
         mean = self.posterior.mean
 
