@@ -1,5 +1,6 @@
 """The certificate reader against damaged bytes and exchanged values."""
 
+import copy
 import json
 from typing import Any
 
@@ -36,7 +37,7 @@ def exchanged(changes: list[tuple[tuple[Any, ...], Any]]) -> dict[str, Any]:
         try:
             for key in path[:-1]:
                 inner = inner[key]
-            inner[path[-1]] = value
+            inner[path[-1]] = copy.deepcopy(value)  # a value set twice would hold itself
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change has removed the place
     return document
