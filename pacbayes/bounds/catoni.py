@@ -90,14 +90,12 @@ def catoni_grid_bound(
     )
 
 
-def rate_of(c: Number | None) -> Exact:
+def rate_of(c: Number) -> Exact:
     """Return a checked rate.
 
     Raises:
-        UsageError: it is missing, not positive or infinite.
+        UsageError: it is not positive or infinite.
     """
-    if c is None:
-        raise UsageError("Catoni's bound needs its rate c, fixed before the examples are seen")
     rate = exact("c", c)
     if not 0 < rate < INFINITY:
         raise UsageError(f"c must be positive and finite, got {c}")

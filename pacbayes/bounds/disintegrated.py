@@ -78,7 +78,7 @@ def disintegrated_bound(
         raise UsageError("log_ratio is minus infinity: the posterior cannot have drawn this")
     if (kind == "catoni") != (c is not None):
         raise UsageError("c belongs to the kind 'catoni', which needs it")
-    if kind == "catoni":
+    if c is not None:
         paid = per_example(nats, size, price, None)
         return double_up_to_one(catoni_end(average, rate_of(c), paid))
     if kind == "renyi":

@@ -4,26 +4,27 @@ import math
 import struct
 from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, Context, Decimal
+from fractions import Fraction
 
-from pacbayes.bounds.inputs import exact
+from pacbayes.bounds.inputs import Exact, exact
 from pacbayes.errors import UsageError
 
 
-def double_up(x: Decimal) -> float:
-    """Return the smallest double that is at least a decimal.
+def double_up(x: Exact) -> float:
+    """Return the smallest double that is at least a number.
 
     Example:
         >>> double_up(Decimal("0.1")), double_up(Decimal("0.3"))
         (0.1, 0.30000000000000004)
     """
     nearest = float(x)
-    if Decimal.from_float(nearest) >= x:
+    if (Fraction(nearest) if isinstance(x, Fraction) else Decimal.from_float(nearest)) >= x:
         return nearest
     return math.nextafter(nearest, math.inf)
 
 
-def double_up_to_one(x: Decimal) -> float:
-    """Return the smallest double that is at least a decimal, and 1.0 from one on."""
+def double_up_to_one(x: Exact) -> float:
+    """Return the smallest double that is at least a number, and 1.0 from one on."""
     return 1.0 if x >= 1 else double_up(x)
 
 

@@ -13,7 +13,7 @@ tensors) have the product of their weights, ``Fraction(1, G**L)``.
 
 import math
 from decimal import Decimal
-from typing import Final, SupportsIndex
+from typing import SupportsIndex
 
 from pacbayes.bounds.complexity import TWO, Constant, complexity
 from pacbayes.bounds.directed import DOWN, INFINITY, ONE, UP, end, ln, sqrt
@@ -21,8 +21,6 @@ from pacbayes.bounds.doubles import double_up_to_one
 from pacbayes.bounds.inputs import Exact, Number, exact, probability
 from pacbayes.bounds.kl import invert_kl
 from pacbayes.errors import UsageError
-
-_BELOW_ONE: Final = math.nextafter(1.0, 0.0)
 
 
 def kl_bound(
@@ -216,7 +214,9 @@ def rodriguez_galvez_bound(
     if paid == INFINITY or average >= 1:
         return 1.0
     if c is None:
-        best = min(math.nextafter(invert_kl(average, paid), 2.0), _BELOW_ONE)
+        best = math.nextafter(invert_kl(average, paid), 1.0)
+        if best >= 1:
+            return 1.0
         slope, scale = _tangent(average, Decimal.from_float(best))
     return double_up_to_one(_linear(average, paid, slope, scale))
 

@@ -135,6 +135,7 @@ def draw_until(
         (318, True)
     """
     near, last = Fraction(proper("slack", slack)), count("most", most, least=1)
+    betting_upper(values=(), delta=delta, size=size, horizon=horizon)  # refuses before any draw
     taken: list[Number] = []
     look = 1
     for draw in draws:

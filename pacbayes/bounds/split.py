@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from typing import SupportsIndex
+from typing import Final, SupportsIndex
 
 from pacbayes.bounds.binomial import poisson_binomial_upper
 from pacbayes.bounds.complexity import Constant, complexity
-from pacbayes.bounds.directed import UP, ZERO, end
+from pacbayes.bounds.directed import UP, end
 from pacbayes.bounds.doubles import double_up, double_up_to_one
-from pacbayes.bounds.inputs import Exact, Number, exact, probability, proper, union_weight
+from pacbayes.bounds.inputs import Number, exact, probability, proper, union_weight
 from pacbayes.bounds.kl import invert_kl
 from pacbayes.errors import UsageError
+
+_LARGEST_VALUE: Final = 10**300
 
 
 def split_kl_bound(
@@ -29,9 +30,9 @@ def split_kl_bound(
     """Return an upper bound on the Gibbs mean of a loss that takes the values b_0 < ... < b_J.
 
     ``b_0 + sum_j (b_j - b_{j-1}) kl^-1(risks[j], (kl + ln(2 J sqrt(n) / (weight delta))) / n)``,
-    rounded up; at most b_J. The loss is b_0 plus steps that are passed or not, and each step has a
-    kl event of its own at delta / J. May be negative, as the loss may. With the values 0 and 1 it
-    is `kl_bound`.
+    rounded up; b_J where vacuous. The loss is b_0 plus steps that are passed or not, and each step
+    has a kl event of its own at delta / J. May be negative, as the loss may. With the values 0 and
+    1 it is `kl_bound`.
 
     Args:
         values: all values that the loss can take, rising, at least two; fixed beforehand.
@@ -71,11 +72,10 @@ def split_kl_bound(
     paid = complexity(
         kl=kl, n=n, delta=delta, weight=union_weight(weight) / steps, constant=constant
     )
-    total = end(UP, levels[0])
+    total = levels[0]
     for (low, high), risk in zip(pairwise(levels), passed, strict=True):
-        inverse = Decimal.from_float(invert_kl(end(UP, risk), paid))
-        total = UP.add(total, UP.multiply(end(UP, Fraction(high) - Fraction(low)), inverse))
-    return double_up(min(total, end(UP, levels[-1])))
+        total += (high - low) * Fraction(invert_kl(end(UP, risk), paid))
+    return double_up(total)
 
 
 def excess_values(gamma: Number) -> tuple[Fraction, Fraction, Fraction, Fraction]:
@@ -183,8 +183,8 @@ def recursive_bounds(
             constant=constant,
             weight=share,
         )
-        before = UP.multiply(end(UP, part), Decimal.from_float(found[-1] if found else 0.0))
-        found.append(double_up_to_one(max(UP.add(Decimal.from_float(excess), before), ZERO)))
+        before = part * Fraction(found[-1] if found else 0.0)
+        found.append(double_up_to_one(max(Fraction(excess) + before, Fraction(0))))
     return tuple(found)
 
 
@@ -214,8 +214,8 @@ def count_risks(*, counts: Sequence[int], trials: int, delta: Number) -> tuple[f
     )
 
 
-def _level(value: Number) -> Exact:
+def _level(value: Number) -> Fraction:
     level = exact("value", value)
-    if isinstance(level, Decimal) and not level.is_finite():
-        raise UsageError(f"values must be finite, got {value}")
-    return level
+    if not -_LARGEST_VALUE <= level <= _LARGEST_VALUE:
+        raise UsageError(f"values must be between -1e300 and 1e300, got {value}")
+    return Fraction(level)

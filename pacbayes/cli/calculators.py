@@ -35,7 +35,7 @@ Facts = dict[str, str]
 Calculator = Callable[[Options], Facts]
 
 
-def _gibbs(theorem: Callable[..., float], *names: str) -> Calculator:
+def _gibbs(theorem: Callable[..., float], *names: str, needs: str = "") -> Calculator:
     """Return a bound on the Gibbs classifier, from counted draws or a risk taken as exact."""
 
     def calculate(options: Options) -> Facts:
@@ -45,6 +45,7 @@ def _gibbs(theorem: Callable[..., float], *names: str) -> Calculator:
         confidence = Confidence(options["delta"])
         common = {"kl": _number(options, "kl"), "n": _needed(options, "n")}
         common |= {name: _option(options, name) for name in names}
+        common |= {needs: _number(options, needs)} if needs else {}
         if risk is not None:
             value = theorem(risk=_number(options, "risk"), delta=confidence.delta, **common)
             return {"risk_upper": decimal_up(value), "empirical_risk": risk}
@@ -158,7 +159,7 @@ CALCULATORS: Final[dict[str, Calculator]] = {
     "mcallester": _gibbs(mcallester_bound),
     "thiemann": _gibbs(thiemann_bound, "lam"),
     "rodriguez-galvez": _gibbs(rodriguez_galvez_bound, "constant", "c", "gamma"),
-    "catoni": _gibbs(catoni_bound, "c"),
+    "catoni": _gibbs(catoni_bound, needs="c"),
     "catoni-grid": _gibbs(_catoni_grid, "grid"),
     "split-kl": _split_kl,
     "recursive": _recursive,

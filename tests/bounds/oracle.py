@@ -49,6 +49,18 @@ def kl_holds(q: Fraction, c: arb, p: float) -> bool:
     return _at_precision((128, 512, 2048, 4096), lambda: kl(q, Fraction(p)) - c)
 
 
+def kl_inverse(q: Fraction, c: arb) -> arb:
+    """Return the inverse from below: a p that no upper value lies under, within 2^-60 relative."""
+    low, high = q, Fraction(1)
+    while high - low > high / 2**60:
+        middle = Fraction(math.floor((low + high) * 2**99), 2**100)
+        if decided(kl(q, middle) - c):
+            high = middle
+        else:
+            low = middle
+    return ball(low)
+
+
 def tail(errors: int, trials: int, p: Fraction) -> arb:
     """Return P(Bin(trials, p) <= errors) as a regularised incomplete beta function."""
     # The argument of the integral comes first: the other order gives NaN without a word.

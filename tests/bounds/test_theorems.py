@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -25,6 +25,13 @@ GIBBS: dict[str, Callable[..., float]] = {
     "thiemann": bounds.thiemann_bound,
     "thiemann 1/3": partial(bounds.thiemann_bound, lam="1/3"),
     "catoni": partial(bounds.catoni_bound, c=1.5),
+    "catoni grid": partial(bounds.catoni_grid_bound, grid=["1/2", 1, 2, 4]),
+    "rodriguez-galvez": bounds.rodriguez_galvez_bound,
+    "rodriguez-galvez 0.9, 1.3": partial(bounds.rodriguez_galvez_bound, c="0.9", gamma="1.3"),
+    "split-kl": lambda *, risk, **rest: bounds.split_kl_bound(values=[0, 1], risks=[risk], **rest),
+    "recursive": lambda *, risk, kl, n, **rest: bounds.recursive_bound(
+        stages=[bounds.Stage(n=n, kl=kl, risks=(risk,))], **rest
+    ),
 }
 
 risks = st.floats(0.0, 1.0)
@@ -66,8 +73,10 @@ def test_kl_is_the_tightest_of_its_family(risk: float, kl: float, n: int, delta:
     evidence = {"risk": risk, "kl": kl, "n": n, "delta": delta}
     best = bounds.kl_bound(**evidence)
     assert bounds.kl_bound(**evidence, constant="xi") <= best
-    for name in ("quad", "mcallester", "thiemann", "thiemann 1/3"):
+    for name in ("quad", "mcallester", "thiemann", "thiemann 1/3", "rodriguez-galvez 0.9, 1.3"):
         assert best <= GIBBS[name](**evidence)
+    linear = bounds.rodriguez_galvez_bound(**evidence)
+    assert best - 2e-16 <= linear <= best + 1e-10
 
 
 @given(risk=risks, kl=nats, n=sizes, delta=deltas)
@@ -82,11 +91,14 @@ def formulas(risk: arb, kl: arb, n: int, delta: arb) -> dict[str, arb]:
     c = (kl + (2 * arb(n).sqrt() / delta).log()) / n
     rate, lam = oracle.ball("3/2"), oracle.ball("1/3")
     exponent = rate * risk + (kl - delta.log()) / n
+    slope, scale = oracle.ball("9/10"), oracle.ball("13/10")
     return {
         "quad": ((risk + c / 2).sqrt() + (c / 2).sqrt()) ** 2,
         "mcallester": risk + (c / 2).sqrt(),
         "thiemann 1/3": risk / (1 - lam / 2) + c / (lam * (1 - lam / 2)),
         "catoni": (1 - (-exponent).exp()) / (1 - (-rate).exp()),
+        "rodriguez-galvez 0.9, 1.3": slope * scale * ((scale / (scale - 1)).log() * risk + c)
+        + scale * (1 - slope * (1 - slope.log())),
     }
 
 
@@ -105,24 +117,27 @@ def test_closed_forms_are_rounded_up_by_at_most_an_ulp(risk: float, kl: float, n
 
 # Theory page, n = 60,000, delta = .025: risk, kl, then kl, quad, McAllester.
 PUBLISHED = [
-    (".02", 100, 0.0297, 0.0306, 0.0503),
-    (".02", 1000, 0.0571, 0.0678, 0.1117),
-    (".02", 5000, 0.1344, 0.2051, 0.2243),
-    (".10", 1000, 0.1638, 0.1772, 0.1917),
-    (".10", 5000, 0.2634, 0.3374, 0.3043),
+    (".02", 100, ".0297", ".0306", ".0503"),
+    (".02", 1000, ".0571", ".0678", ".1117"),
+    (".02", 5000, ".1344", ".2051", ".2243"),
+    (".10", 1000, ".1638", ".1772", ".1917"),
+    (".10", 5000, ".2634", ".3374", ".3043"),
 ]
 
 
 @pytest.mark.parametrize(("risk", "kl", "by_kl", "by_quad", "by_mcallester"), PUBLISHED)
 def test_the_table_of_the_theory_page(
-    risk: str, kl: int, by_kl: float, by_quad: float, by_mcallester: float
+    risk: str, kl: int, by_kl: str, by_quad: str, by_mcallester: str
 ) -> None:
+    """To the last digit; the page rounds five digits to four, so that 0.2050453... is .2051."""
     evidence: dict[str, Any] = {"risk": risk, "kl": kl, "n": 60000, "delta": "0.025"}
-    assert round(bounds.kl_bound(**evidence), 4) == pytest.approx(by_kl, abs=1.01e-4)
-    assert round(bounds.quad_bound(**evidence), 4) == pytest.approx(by_quad, abs=1.01e-4)
-    assert round(bounds.mcallester_bound(**evidence), 4) == pytest.approx(
-        by_mcallester, abs=1.01e-4
-    )
+    for bound, digits in (
+        (bounds.kl_bound, by_kl),
+        (bounds.quad_bound, by_quad),
+        (bounds.mcallester_bound, by_mcallester),
+    ):
+        five = Decimal(bound(**evidence)).quantize(Decimal("1e-5"), ROUND_HALF_UP)
+        assert five.quantize(Decimal("1e-4"), ROUND_HALF_UP) == Decimal(digits)
 
 
 def test_a_weight_is_paid_like_delta() -> None:
@@ -178,6 +193,43 @@ def test_nonsense_is_refused(name: str, wrong: dict[str, Any]) -> None:
     evidence: dict[str, Any] = {"risk": 0.1, "kl": 1, "n": 100, "delta": 0.05}
     with pytest.raises(UsageError, match=next(iter(wrong))):
         GIBBS[name](**evidence | wrong)
+
+
+@pytest.mark.parametrize("risk", [0, "1e-300", "0.02", 0.5, 1 - 2**-53, 1])
+@pytest.mark.parametrize("n", [1, 60000, 10**30, 10**60])
+def test_the_best_tangent_is_the_kl_bound(risk: float | str, n: int) -> None:
+    evidence: dict[str, Any] = {"risk": risk, "kl": "0.5", "n": n, "delta": "0.05"}
+    best = bounds.kl_bound(**evidence)
+    assert best - 2e-16 <= bounds.rodriguez_galvez_bound(**evidence) <= best + 1e-10
+
+
+def test_tangents_take_both_constants_or_none() -> None:
+    evidence: dict[str, Any] = {"risk": 0.1, "kl": 1, "n": 100, "delta": 0.05}
+    linear = bounds.rodriguez_galvez_bound
+    assert linear(**evidence, c=1, gamma=1 + Fraction(1, 10**90)) == 1.0
+    assert linear(**evidence, c=1e-300, gamma=1e300) == 1.0
+    assert linear(**evidence, constant="xi") < linear(**evidence)
+    for wrong in ({"c": "0.5"}, {"gamma": 2}):
+        with pytest.raises(UsageError, match="both c and gamma"):
+            linear(**evidence, **wrong)
+    for c in (0, 1.1, math.nan, -1):
+        with pytest.raises(UsageError, match="c "):
+            linear(**evidence, c=c, gamma=2)
+    for gamma in (1, 0.5, math.inf, math.nan):
+        with pytest.raises(UsageError, match="gamma"):
+            linear(**evidence, c="0.5", gamma=gamma)
+
+
+def test_a_grid_pays_for_all_of_its_rates() -> None:
+    evidence: dict[str, Any] = {"risk": 0.1, "kl": 1, "n": 100, "delta": 0.05}
+    grid = [Fraction(1, 2), 1, 2, 4]
+    found = bounds.catoni_grid_bound(**evidence, grid=grid)
+    each = [bounds.catoni_bound(**evidence, c=c, weight=Fraction(1, 4)) for c in grid]
+    assert found == min(each) < bounds.catoni_grid_bound(**evidence, grid=[*grid, 1000])
+    with pytest.raises(UsageError, match="empty"):
+        bounds.catoni_grid_bound(**evidence, grid=[])
+    with pytest.raises(UsageError, match="c "):
+        bounds.catoni_grid_bound(**evidence, grid=[1, -1])
 
 
 def test_unknown_constants_and_rates_are_refused() -> None:
