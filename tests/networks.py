@@ -113,3 +113,17 @@ def build(factory: Callable[[], nn.Module], *, seed: int = 0) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return factory().eval()
+
+
+def digits_with_batch_norm() -> nn.Module:
+    """Return a network for digits whose every convolution and hidden layer has BatchNorm."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3, stride=2, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(54, 12),
+        nn.BatchNorm1d(12),
+        nn.ReLU(),
+        nn.Linear(12, 10),
+    )

@@ -105,14 +105,17 @@ def split_roles(
     """Return parameters and buffers.
 
     With the parameters' shapes known, names must be exactly those of parameters and buffers; a
-    tensor is never filled in. Without them, floating tensors count as parameters.
+    tensor is never filled in. Without them, floating tensors count as parameters, except running
+    statistics.
 
     Raises:
         InputError: lists every name that is missing, unexpected or of another shape.
     """
     if shapes is None:
         named = set(buffer_names)
-        is_buffer = {n: n in named or t.dtype not in FLOATS for n, t in tensors.items()}
+        is_buffer = {
+            n: n in named or is_running(n) or t.dtype not in FLOATS for n, t in tensors.items()
+        }
     else:
         require_names(tensors, shapes=shapes, buffer_names=buffer_names, source=source)
         is_buffer = {name: name not in shapes for name in tensors}

@@ -207,7 +207,9 @@ def _checkpoint(contents: Contents) -> Inspection:
     notes = [*contents.notes, *found.remarks, "provenance is unknown"]
     notes += [f"{name} is tied to {stays}" for name, stays in found.aliases.items()]
     if any(is_running(name) for name in tensors):
-        notes.append("has running statistics of BatchNorm, which are not supported yet")
+        notes.append(
+            "has running statistics of BatchNorm: certify --batchnorm prior-split, fold or charge"
+        )
     zeros = [t.name for t in facts if t.role == "parameter" and len(t.shape) > 1 and t.density != 1]
     missing = ["initial weights (--init)"]
     if zeros and not masks:

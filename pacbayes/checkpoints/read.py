@@ -23,7 +23,7 @@ from pacbayes.checkpoints.opening import is_folder, printable
 from pacbayes.checkpoints.refused import folder_refusal
 from pacbayes.checkpoints.run_folder import levels_in, only_level
 from pacbayes.checkpoints.ticket_folder import is_ticket_folder, read_ticket_folder
-from pacbayes.errors import InputError, Problem, UnsoundError, UsageError
+from pacbayes.errors import InputError, UsageError
 from pacbayes.tickets import Mask, Tensors, Ticket, is_prunable, require_finite
 
 
@@ -60,7 +60,6 @@ def read_ticket(
 
     Raises:
         InputError: a file is missing, unsafe, malformed, or does not fit the others or the model.
-        UnsoundError: there are running statistics (V5).
         UsageError: options contradict each other.
     """
     path = Path(path)
@@ -146,7 +145,6 @@ def _from_files(
     """
     source = trained.contents.source
     _refuse_posterior(trained.contents)
-    _refuse_running(trained.folded.tensors, source)
     parameters, buffers = split_roles(
         trained.folded.tensors,
         shapes=known.shapes,
@@ -170,14 +168,13 @@ def _from_files(
         init=start,
         mask=kept,
         trained=weights,
-        buffers={name: tensor.contiguous().clone() for name, tensor in buffers.items()},
+        buffers={name: _buffer(name, tensor) for name, tensor in buffers.items()},
         notes=notes,
     )
 
 
 def _own(folder: Path, known: Network, *, unsaved: Collection[str]) -> Ticket:
     ticket = read_ticket_folder(folder)
-    _refuse_running(ticket.buffers, printable(folder))
     if known.shapes is not None:
         listed = {name: t for name, t in ticket.buffers.items() if name not in unsaved}
         require_names(
@@ -201,14 +198,10 @@ def _refuse_posterior(contents: Contents) -> None:
         raise InputError(f"{contents.source} is a posterior; give the ticket that it was fitted to")
 
 
-def _refuse_running(tensors: Tensors, source: str) -> None:
-    found = [name for name in tensors if is_running(name)]
-    if found:
-        message = (
-            f"{source} has running statistics ({found[0]}): networks with BatchNorm are not "
-            "supported yet; fold the statistics into the weights or use GroupNorm"
-        )
-        raise UnsoundError([Problem(condition="V5", message=message)])
+def _buffer(name: str, tensor: Tensor) -> Tensor:
+    """Return a copy; running statistics meet float32 activations, so they are float32 as well."""
+    copy = tensor.contiguous().clone()
+    return copy.float() if is_running(name) and tensor.dtype in FLOATS else copy
 
 
 def _weights(parameters: Tensors, source: str) -> tuple[dict[str, Tensor], list[str]]:
@@ -280,7 +273,6 @@ def _init(
     """Return the unmasked initial weights in a file."""
     found = read_foreign(path, expected={*weights, *buffers})
     source = found.contents.source
-    _refuse_running(found.folded.tensors, source)
     tensors = {**found.folded.tensors, **found.folded.unmasked}
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     here = {name: tensor for name, tensor in tensors.items() if name not in buffers}

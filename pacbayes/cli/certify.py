@@ -22,6 +22,8 @@ Examples:
   pacbayes certify RUN/level_00 --model lenet300 --data mnist --prior init --out OUT
   pacbayes certify model.pt --init init.pt --mask mask.pt --model lenet300 --data mnist --out OUT
   pacbayes certify model.pt --prior split --split 0.5 --model mypkg:net --data npz:x.npz --out OUT
+  pacbayes certify RUN/level_01 --model resnet20 --data imagefolder:DIR --dense --draws 1 --out OUT
+  pacbayes certify bn.pt --init i.pt --batchnorm fold --model resnet20 --data cifar10 --out OUT
 """
 )
 @click.argument("path", type=click.Path(path_type=Path))
@@ -46,6 +48,13 @@ Examples:
     help="centre of the prior [default: split where there is a prior part, else init, else zero]",
 )
 @click.option("--all-data", is_flag=True, help="certify on all examples and charge the mask")
+@click.option(
+    "--batchnorm",
+    type=click.Choice(["prior-split", "fold", "charge"]),
+    default="prior-split",
+    show_default=True,
+    help="running statistics: of the prior part, folded into weights, or coded and charged",
+)
 @click.option(
     "--dense",
     is_flag=False,

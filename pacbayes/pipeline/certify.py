@@ -19,8 +19,9 @@ from pacbayes.errors import InputError, UsageError
 from pacbayes.models import build_model, weights
 from pacbayes.pipeline import evidence, preprocessing
 from pacbayes.pipeline.advice import advice
+from pacbayes.pipeline.batchnorm import accounted, settled
 from pacbayes.pipeline.find import finished_levels, fresh_plan, run_levels, split_for
-from pacbayes.pipeline.request import CertifyRequest
+from pacbayes.pipeline.request import BatchNorm, CertifyRequest
 from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage, fit_stage
 from pacbayes.pipeline.subject import Role, choose_subject, known_provenance
 from pacbayes.pruning import FindPlan, TrainPlan
@@ -187,20 +188,26 @@ def _certify_one(
 ) -> Certified:
     folder = request.out / role
     require_writable(folder)
-    data, model = inputs.data, inputs.model
+    data, total = inputs.data, len(inputs.data.train.labels)
+    found = settled(ticket, inputs.model, request.batchnorm, in_shape=data.shape, total=total)
+    model = found.model
 
     def train_prior(theirs: Ticket, split: Split) -> Ticket:
-        return _train_prior(folder / "prior", theirs, split, inputs, request)
+        fresh = _train_prior(folder / "prior", theirs, split, inputs, request)
+        # Fresh statistics are of the prior part: there is nothing in them to charge.
+        mode: BatchNorm = "fold" if request.batchnorm == "fold" else "prior-split"
+        return settled(fresh, inputs.model, mode, in_shape=data.shape, total=total).ticket
 
     subject = choose_subject(
-        ticket,
+        found.ticket,
         role=role,
         foreign=foreign,
         split=inputs.split,
         request=request,
-        total=len(data.train.labels),
+        total=total,
         train_prior=train_prior,
     )
+    subject = accounted(subject, found, checkpoint_sha256=ticket.digest)
     stage = Stage(
         subject=subject,
         model=model,
@@ -215,17 +222,17 @@ def _certify_one(
     posterior, prior = fit_stage(stage)
     draws = draws_for(stage, posterior)
     evaluation = evaluate_stage(stage, posterior, prior, draws=draws, label="posterior")
-    found = evidence.gather(stage, posterior, prior, evaluation, probed)
+    facts = evidence.gather(stage, posterior, prior, evaluation, probed)
     part = "dense" if ticket.mask.kept == ticket.mask.prunable else role
     certificate = issue(
         name=request.name or f"{request.model}/{_source(request, data)}/{part}",
         confidence=inputs.confidence,
-        data=found.data,
-        prior=found.prior,
-        posterior=found.posterior,
-        draws=found.draws,
-        conditions=found.conditions,
-        references=found.references,
+        data=facts.data,
+        prior=facts.prior,
+        posterior=facts.posterior,
+        draws=facts.draws,
+        conditions=facts.conditions,
+        references=facts.references,
         priors_tried=request.priors_tried,
         union=[*preprocessing.choices(data, request.declare), *subject.choices],
         environment=environment(),
@@ -238,7 +245,8 @@ def _certify_one(
 
 def _source(request: CertifyRequest, data: Data) -> str:
     """Return what the subject's name says of the data: of a folder, its name and not its place."""
-    return data.name if request.data.startswith("imagefolder:") else request.data
+    folder = request.data.startswith("imagefolder:")
+    return data.name.replace(" ", "-") if folder else request.data
 
 
 def _train_prior(

@@ -94,7 +94,6 @@ def _provenance(subject: Subject, prior: Prior) -> dict[str, Condition]:
             else "inclusion is the free mask",
         ),
         "V4": checked("V4", "coded and charged" if _charged(prior) else "disjoint index sets"),
-        "V5": not_applicable("V5", "the network has no buffers"),
     }
     if overlap:
         note = (
@@ -105,9 +104,23 @@ def _provenance(subject: Subject, prior: Prior) -> dict[str, Condition]:
     if mask_overlap and not _charged(prior):
         note = f"the mask has seen {mask_overlap} certificate examples and is not charged"
         found["V4"] = violated("V4", note)
+    return found | {"V5": _state(subject, prior)}
+
+
+def _state(subject: Subject, prior: Prior) -> Condition:
+    part = subject.certificate
+    overlap = len(part) - len(part.minus(subject.buffers_seen))
+    if overlap:
+        note = (
+            f"running statistics (buffers) have seen {overlap} of the {len(part)} certificate "
+            "examples: take another split, or --batchnorm fold or charge with --prior init"
+        )
+        return violated("V5", note)
+    if subject.statistics:
+        return checked("V5", subject.statistics)
     if prior.buffers:
-        found["V5"] = checked("V5", "equal in prior and posterior, from outside this part")
-    return found
+        return checked("V5", "equal in prior and posterior, from outside this part")
+    return not_applicable("V5", "the network has no buffers")
 
 
 def _preprocessing(data: Data, part: IndexSet, request: CertifyRequest) -> Condition:

@@ -154,7 +154,7 @@ def _posterior_facts(stage: Stage, posterior: SpikeAndSlab, prior: Prior) -> Pos
     )
     return PosteriorFacts(
         sha256=posterior.digest,
-        checkpoint_sha256=stage.subject.ticket.digest,
+        checkpoint_sha256=stage.subject.checkpoint_sha256,
         tensors=tensors,
     )
 

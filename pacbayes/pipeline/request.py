@@ -12,6 +12,7 @@ from pacbayes.posterior.objectives import ObjectiveName
 PriorChoice = Literal["split", "init", "zero"]
 TrainedOn = Literal["all", "prior-part", "none"]
 Start = Literal["prior", "trained"]
+BatchNorm = Literal["prior-split", "fold", "charge"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class CertifyRequest:
         split_file: index lists, instead of ``split``.
         prior: centre of the prior; ``None`` chooses by what is there.
         all_data: certify on all examples and charge the mask.
+        batchnorm: what becomes of running statistics.
         dense: certify the dense twin too; the path of its ticket, or ``True`` for the one that
             the ticket names.
         start: where fitting starts; ``None`` chooses by the source of the ticket.
@@ -71,6 +73,7 @@ class CertifyRequest:
     split_file: Path | None = None
     prior: PriorChoice | None = None
     all_data: bool = False
+    batchnorm: BatchNorm = "prior-split"
     dense: Path | bool = False
     start: Start | None = None
     delta: str = "0.05"

@@ -29,6 +29,9 @@ class Subject:
         start: first means for fitting.
         declared: what only the user's word says, by condition.
         choices: what the prior took from the certificate part, to be paid for.
+        buffers_seen: indices that the buffers of prior and posterior have seen.
+        statistics: how running statistics were folded or charged; empty where they were not.
+        checkpoint_sha256: digest of the ticket as it was handed over, statistics and all.
         remarks: sentences that the user should read beside the number.
     """
 
@@ -39,7 +42,10 @@ class Subject:
     start: dict[str, Tensor]
     declared: dict[str, str]
     remarks: tuple[str, ...]
+    buffers_seen: IndexSet
     choices: tuple[Choice, ...] = ()
+    statistics: str = ""
+    checkpoint_sha256: str = ""
 
 
 def known_provenance(
@@ -184,6 +190,7 @@ def _split_subject(
             start=prior.mean,
             declared=declared,
             remarks=(),
+            buffers_seen=_state_seen(ticket, total),
         )
     if split is None or not len(split.prior):
         message = (
@@ -211,6 +218,7 @@ def _split_subject(
         start=fresh.mask.apply(start),
         declared=declared,
         remarks=(remark,),
+        buffers_seen=_state_seen(fresh, total),
         choices=(paid,) if took else (),
     )
 
@@ -229,6 +237,9 @@ def _data_free_subject(
     dense = ticket.mask.kept == ticket.mask.prunable
     centre = ticket.provenance.seen("init", total=total) if kind == "init" else nothing
     mask_seen = nothing if dense else ticket.provenance.seen("mask", total=total)
+    state_seen = _state_seen(ticket, total)
+    _require_free_state(state_seen, request, total=total)
+    centre = centre.union(state_seen)
     free_part = centre.union(mask_seen).complement()
     charge = not dense and (request.all_data or not len(free_part))
     make = Prior.at_init if kind == "init" else Prior.at_zero
@@ -248,4 +259,23 @@ def _data_free_subject(
         start=ticket.trained if start == "trained" else prior.mean,
         declared=declared,
         remarks=tuple(remarks),
+        buffers_seen=state_seen,
     )
+
+
+def _state_seen(ticket: Ticket, total: int) -> IndexSet:
+    if not ticket.buffers:
+        return IndexSet.none(total)
+    return ticket.provenance.seen("buffers", total=total)
+
+
+def _require_free_state(seen: IndexSet, request: CertifyRequest, *, total: int) -> None:
+    """Refuse buffers that leave no example, or not those that were asked for."""
+    if not len(seen) or (len(seen) < total and not request.all_data):
+        return
+    message = (
+        f"running statistics (buffers) have seen {len(seen)} of the {total} examples: give "
+        "--batchnorm fold or --batchnorm charge, or --prior split, whose statistics are of the "
+        "prior part"
+    )
+    raise UnsoundError([Problem(condition="V5", message=message)])

@@ -115,17 +115,17 @@ def _hidden_weights(network: nn.Module, call: Callable[[Tensor], Any], x: Tensor
 
 
 def _batch_statistics(model: nn.Module) -> list[Problem]:
+    """Return whether a layer uses the statistics of its batch in eval mode too."""
     names = [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        or getattr(module, "running_mean", None) is not None
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
     ]
     if not names:
         return []
     message = (
-        f"{names} are normalisation layers with batch statistics, which this version cannot "
-        "account for: fold them into the weights or use GroupNorm"
+        f"{names} normalise by the statistics of their batch: keep running statistics "
+        "(track_running_stats=True) or use GroupNorm"
     )
     return [Problem(condition="V5", message=message)]
 

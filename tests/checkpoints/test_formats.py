@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
 from pacbayes.checkpoints import inspect, read_ticket
-from pacbayes.errors import InputError, UnsoundError, UsageError
+from pacbayes.errors import InputError, UsageError
 from pacbayes.tickets import Mask, Ticket
 from tests.networks import build, convnet, mlp, normed
 
@@ -346,14 +346,21 @@ def test_buffers_are_told_by_name(tmp_path: Path) -> None:
         read_ticket(path, parameter_shapes={"w": (2, 2)}, buffer_names=["steps", "table", "other"])
 
 
-def test_running_statistics_are_refused_with_a_remedy(tmp_path: Path) -> None:
-    net = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_running_statistics_are_buffers_in_float32(tmp_path: Path, dtype: torch.dtype) -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).to(dtype)
     path = save(tmp_path / "a.pt", net.state_dict())
-    with pytest.raises(UnsoundError, match="GroupNorm") as caught:
-        read_ticket(path)
-    assert [problem.condition for problem in caught.value.problems] == ["V5"]
-    names = ("running_mean", "running_var", "num_batches_tracked")
-    assert inspect(path).buffers == tuple(f"1.{name}" for name in names)
+    names = {f"1.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")}
+    shapes = {name: tuple(p.shape) for name, p in net.named_parameters()}
+    for ticket in (
+        read_ticket(path),
+        read_ticket(path, init=path, parameter_shapes=shapes, buffer_names=names),
+    ):
+        assert set(ticket.trained) == set(shapes)
+        assert set(ticket.buffers) == names
+        assert ticket.buffers["1.running_var"].dtype == torch.float32
+        assert ticket.buffers["1.num_batches_tracked"].dtype == torch.int64
+    assert set(inspect(path).buffers) == names
 
 
 @pytest.mark.parametrize("factory", [mlp, convnet, normed])

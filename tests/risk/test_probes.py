@@ -27,12 +27,17 @@ def test_dropout_is_fine_because_eval_mode_is_forced() -> None:
     assert conditions(model) == set()
 
 
-@pytest.mark.parametrize("track", [True, False])
-def test_batch_normalisation_is_refused_with_the_remedy(track: bool) -> None:
-    model = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6, track_running_stats=track))
+def test_statistics_of_the_batch_are_refused_with_the_remedy() -> None:
+    model = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6, track_running_stats=False))
     found = problems(model, weights_of(model), dict(model.named_buffers()), sample(30))
     assert "V5" in {problem.condition for problem in found}
     assert "GroupNorm" in found[0].message
+
+
+def test_running_statistics_are_no_hidden_state() -> None:
+    model = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)).train()
+    assert conditions(model) == set()
+    assert int(model[1].num_batches_tracked) == 0
 
 
 def test_rows_that_depend_on_their_batch_are_refused() -> None:
