@@ -19,6 +19,7 @@ from pacbayes.cli.demo import demo
 from pacbayes.cli.find import find
 from pacbayes.cli.inspect import inspect
 from pacbayes.cli.overlap import overlap
+from pacbayes.cli.study import study
 from pacbayes.cli.verify import verify
 from pacbayes.errors import PacBayesError, UnsoundError
 
@@ -50,7 +51,20 @@ def cli() -> None:
     """Certified test-error bounds for neural networks, dense and pruned."""
 
 
-COMMANDS = (demo, inspect, convert, find, certify, bound, verify, compare, check, cite, overlap)
+COMMANDS = (
+    demo,
+    inspect,
+    convert,
+    find,
+    certify,
+    bound,
+    verify,
+    compare,
+    check,
+    cite,
+    overlap,
+    study,
+)
 
 for command in COMMANDS:
     cli.add_command(command)

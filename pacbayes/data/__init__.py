@@ -5,6 +5,7 @@ from pacbayes.data.duplicates import Duplicates, duplicates
 from pacbayes.data.items import item_hashes, items_digest
 from pacbayes.data.known import Blobs, FreshRisk
 from pacbayes.data.load import load_data
+from pacbayes.data.signal_noise import SignalNoise
 from pacbayes.data.split import Split, split_by_fraction, split_from_file
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Duplicates",
     "Examples",
     "FreshRisk",
+    "SignalNoise",
     "Split",
     "Transform",
     "duplicates",

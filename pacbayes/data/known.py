@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pacbayes.data.arrays import examples_from_arrays
 from pacbayes.data.dataset import Data, Examples, Transform
+from pacbayes.data.keyed import keyed_numbers
 from pacbayes.data.loss import is_right
 from pacbayes.errors import UsageError
 from pacbayes.runtime.seeds import Seeds
@@ -69,16 +70,7 @@ class Blobs:
         kinds: dict[str, Callable[[str], Any]] = {
             f.name: float if f.name == "separation" else int for f in fields(cls) if f.init
         }
-        known: dict[str, Any] = {}
-        for pair in filter(None, spec.partition(":")[2].split(",")):
-            key, _, text = pair.partition("=")
-            if key not in kinds or key in known:
-                raise UsageError(f"{spec}: {key!r} is not one of {', '.join(kinds)}, each once")
-            try:
-                known[key] = kinds[key](text)
-            except ValueError as error:
-                raise UsageError(f"{spec}: {key} must be a number, got {text!r}") from error
-        return cls(**known)
+        return cls(**keyed_numbers(spec, kinds))
 
     @property
     def centres(self) -> Tensor:

@@ -12,12 +12,13 @@ from pacbayes.data.imagefolder import load_image_folder
 from pacbayes.data.known import Blobs
 from pacbayes.data.mnist import FOLDERS, has_mnist, load_mnist
 from pacbayes.data.npz import load_npz
+from pacbayes.data.signal_noise import SignalNoise
 from pacbayes.data.userdata import load_user_data
 from pacbayes.errors import InputError, UsageError
 
 ACCEPTED: Final = (
     "digits, mnist, fashion-mnist, cifar10, cifar100, imagefolder:DIR, npz:FILE, "
-    "synthetic[:KEY=VALUE,...], module:function"
+    "synthetic[:KEY=VALUE,...], signal-noise[:KEY=VALUE,...], module:function"
 )
 ROOT_VARIABLE: Final = "PACBAYES_DATA"
 
@@ -35,7 +36,8 @@ def load_data(
     Args:
         spec: ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10``, ``cifar100``,
             ``imagefolder:DIR``, ``npz:FILE``,
-            ``synthetic[:n=2000,dim=20,classes=2,separation=2,seed=0,test=1000]`` or
+            ``synthetic[:n=2000,dim=20,classes=2,separation=2,seed=0,test=1000]``,
+            ``signal-noise[:n=150,dim=6000,classes=2,signal=1,noise=1,seed=0,test=500]`` or
             ``module:function``.
         root: folder of ``mnist``, ``fashion-mnist`` and CIFAR; by default the environment
             variable ``PACBAYES_DATA``.
@@ -71,6 +73,10 @@ def load_data(
         if normalize != "none":
             raise UsageError("--normalize is not for synthetic data, whose law is known")
         return Blobs.parse(spec).data(spec)
+    if name == "signal-noise":
+        if normalize != "none":
+            raise UsageError("--normalize is not for signal-noise, whose law is known")
+        return SignalNoise.parse(spec).data()
     if name and spec.count(":") == 1:
         return load_user_data(spec, normalize=normalize)
     raise UsageError(f"--data {spec!r} names no data; accepted: {ACCEPTED}")

@@ -1,0 +1,62 @@
+"""`pacbayes study`: the findings of a paper, held against measurements."""
+
+from pathlib import Path
+
+import click
+
+from pacbayes.studies.catalogue import STUDIES
+
+
+@click.group(
+    epilog="""
+\b
+Examples:
+  pacbayes study yang2023 --quick --out REPORT
+  pacbayes study sakamoto2022 --quick --data-root DIR --out REPORT
+
+\b
+Each leaves report.md, report.json and figure.png: the claims, the rules that were fixed before,
+what was measured, and the verdict that follows. A killed study goes on where it stopped.
+"""
+)
+def study() -> None:
+    """Repeat a paper's experiments; the verdict is computed from what was measured."""
+
+
+def _command(name: str, line: str) -> click.Command:
+    @click.command(name, help=f"{line[0].upper()}{line[1:]}.", short_help=line)
+    @click.option(
+        "--quick/--full", "quick", help="minutes on two cores, or the whole [default: full]"
+    )
+    @click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        help=f"folder of the report [default: runs/{name}]",
+    )
+    @click.option(
+        "--data-root",
+        type=click.Path(path_type=Path),
+        envvar="PACBAYES_DATA",
+        help="folder of the data (or PACBAYES_DATA)",
+    )
+    @click.option("-q", "--quiet", is_flag=True, help="no progress on stderr")
+    def command(quick: bool, out: Path | None, data_root: Path | None, quiet: bool) -> None:
+        from pacbayes.studies.catalogue import run_study
+        from pacbayes.studies.request import StudyRequest
+
+        request = StudyRequest(
+            out=out or Path("runs") / name,
+            size="quick" if quick else "full",
+            data_root=data_root,
+            quiet=quiet,
+        )
+        report, paths = run_study(name, request)
+        for verdict in report.verdicts:
+            click.echo(f"{verdict.outcome:>14}  {verdict.claim.key}: {verdict.claim.text}")
+        click.echo(f"{paths[0]}  ({report.seconds:.0f} s)")
+
+    return command
+
+
+for _name, _line in STUDIES.items():
+    study.add_command(_command(_name, _line))

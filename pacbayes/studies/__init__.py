@@ -1,0 +1,1 @@
+"""Studies: thin recipes that hold the findings of papers against measurements."""

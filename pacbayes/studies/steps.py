@@ -1,0 +1,73 @@
+"""Steps of a study: each is computed once and read back by a later run of the same request."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pacbayes import __version__
+from pacbayes.runtime.files import require_writable, to_json, write_json
+from pacbayes.runtime.progress import Progress, progress
+from pacbayes.runtime.reading import read_json
+
+
+@dataclass(slots=True, kw_only=True)
+class Steps:
+    """Runs steps and keeps what they return, one JSON file each.
+
+    Attributes:
+        folder: where the files go.
+        facts: what decides all steps; a file of other facts is not read.
+        quiet: no progress.
+        bar: reports that a step is done.
+        seconds: time that all steps took, those of earlier runs included.
+    """
+
+    folder: Path
+    facts: str
+    quiet: bool
+    bar: Progress
+    seconds: float = field(default=0.0)
+
+    def run(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Return what a step computes, or what an earlier run of it left.
+
+        Args:
+            name: of the file, unique in the study.
+            compute: returns something that JSON has a form for.
+        """
+        path = self.folder / f"{name}.json"
+        stored = read_json(path) if path.is_file() else {}
+        if stored.get("facts") != self.facts:
+            start = time.monotonic()
+            found = compute()
+            spent = time.monotonic() - start
+            stored = {"facts": self.facts, "seconds": spent, "found": json.loads(to_json(found))}
+            write_json(path, stored)
+        self.seconds += stored["seconds"]
+        self.bar.advance(1, note=name)
+        return stored["found"]
+
+
+@contextmanager
+def steps(
+    folder: Path, *, study: str, settings: object, total: int, quiet: bool
+) -> Iterator[Steps]:
+    """Yield the steps of one study at one size.
+
+    Args:
+        folder: where their files go.
+        study: name of the study.
+        settings: whatever decides what the steps find; its text is what counts.
+        total: number of steps, for progress.
+        quiet: no progress.
+    """
+    require_writable(folder)
+    text = json.dumps([study, repr(settings), __version__])
+    facts = hashlib.sha256(text.encode()).hexdigest()
+    with progress(f"study {study}", total, quiet=quiet) as bar:
+        yield Steps(folder=folder, facts=facts, quiet=quiet, bar=bar)
