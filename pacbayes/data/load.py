@@ -69,14 +69,12 @@ def load_data(
         return load_image_folder(spec, normalize=normalize, quiet=quiet)
     if name == "npz" and spec != name:
         return load_npz(spec, normalize=normalize)
-    if name == "synthetic":
+    if name in ("synthetic", "signal-noise"):
         if normalize != "none":
-            raise UsageError("--normalize is not for synthetic data, whose law is known")
-        return Blobs.parse(spec).data(spec)
-    if name == "signal-noise":
-        if normalize != "none":
-            raise UsageError("--normalize is not for signal-noise, whose law is known")
-        return SignalNoise.parse(spec).data()
+            raise UsageError(f"--normalize is not for {name} data, whose law is known")
+        return (
+            Blobs.parse(spec).data(spec) if name == "synthetic" else SignalNoise.parse(spec).data()
+        )
     if name and spec.count(":") == 1:
         return load_user_data(spec, normalize=normalize)
     raise UsageError(f"--data {spec!r} names no data; accepted: {ACCEPTED}")
