@@ -168,7 +168,7 @@ def _bets(draws: Sequence[Fraction], share: Number, horizon: int | None) -> list
     Mean and variance are pulled towards 1/2 and 1/4 by one imagined draw, as Waudby-Smith and
     Ramdas do.
     """
-    nats = _BETS.multiply(Decimal(2), _BETS.plus(log_inverse(UP, Fraction(share))))
+    nats = _BETS.multiply(Decimal(-2), _BETS.ln(_rounded(Fraction(share))))
     total, squares, bets = Decimal("0.5"), Decimal("0.25"), []
     for index, draw in enumerate(draws, start=1):
         time = Decimal(horizon or index)
@@ -176,11 +176,15 @@ def _bets(draws: Sequence[Fraction], share: Number, horizon: int | None) -> list
             time = _BETS.multiply(time, _BETS.ln(Decimal(1 + index)))
         size = _BETS.divide(nats, _BETS.multiply(_BETS.divide(squares, Decimal(index)), time))
         bets.append(min(ONE, _BETS.sqrt(size)))
-        value = _BETS.divide(Decimal(draw.numerator), Decimal(draw.denominator))
+        value = _rounded(draw)
         total = _BETS.add(total, value)
         off = _BETS.subtract(value, _BETS.divide(total, Decimal(index + 1)))
         squares = _BETS.add(squares, _BETS.multiply(off, off))
     return bets
+
+
+def _rounded(x: Fraction) -> Decimal:
+    return _BETS.divide(Decimal(x.numerator), Decimal(x.denominator))
 
 
 def _refuted(rounds: list[tuple[Decimal, Fraction]], share: Number) -> float:

@@ -9,13 +9,14 @@ import random
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import flint
 import pytest
 from flint import arb
 
 from pacbayes import bounds
-from pacbayes.bounds import binomial, xi
+from pacbayes.bounds import binomial, means, xi
 from pacbayes.bounds.binomial import _Tail
 from pacbayes.bounds.directed import DOWN, UP, exp, ln, log1p, log_inverse, sqrt
 from pacbayes.bounds.factorial import ln_choose, ln_factorial
@@ -186,6 +187,84 @@ def test_theorems() -> None:
             assert value == 1.0 or decided(ball(value) - truth)
 
 
+def test_tangents_and_grids() -> None:
+    rng = dice(10)
+    for _ in range(100):
+        risk, kl = random_probability(rng), Fraction(rng.randrange(1000), 7)
+        n, delta = rng.randrange(1, 10**4), Fraction(1, rng.randrange(2, 1000))
+        evidence = {"risk": risk, "kl": kl, "n": n, "delta": delta}
+        q, price = ball(Fraction(risk)), ball(kl) - ball(delta).log()
+        c = (price + (2 * arb(n).sqrt()).log()) / n
+        assert oracle.kl_holds(Fraction(risk), c, bounds.rodriguez_galvez_bound(**evidence))
+        slope, scale = Fraction(rng.randrange(1, 99), 99), 1 + Fraction(rng.randrange(1, 99), 97)
+        value = bounds.rodriguez_galvez_bound(**evidence, c=slope, gamma=scale)
+        s, g = ball(slope), ball(scale)
+        truth = s * g * ((g / (g - 1)).log() * q + c) + g * (1 - s * (1 - s.log()))
+        assert value == 1.0 or decided(ball(value) - truth)
+        grid = [Fraction(rng.randrange(1, 50), 7) for _ in range(3)]
+        mass = [(-(ball(r) * q + (price + arb(3).log()) / n)).exp() for r in grid]
+        truths = [(1 - m) / (1 - (-ball(r)).exp()) for m, r in zip(mass, grid, strict=True)]
+        value = bounds.catoni_grid_bound(**evidence, grid=grid)
+        assert value == 1.0 or any(decided(ball(value) - truth) for truth in truths)
+
+
+def test_one_drawn_classifier() -> None:
+    rng = dice(11)
+    for _ in range(150):
+        risk, ratio = random_probability(rng), Fraction(rng.randrange(-40, 1000), 7)
+        n, delta = rng.randrange(1, 10**4), Fraction(1, rng.randrange(2, 1000))
+        evidence = {"risk": risk, "log_ratio": ratio, "n": n, "delta": delta, "weight": "3/7"}
+        share = ball(delta * Fraction(3, 7))
+        price, constant = ball(ratio) - share.log(), (2 * arb(n).sqrt()).log()
+        value = bounds.disintegrated_bound(**evidence)
+        if price + constant >= 0:
+            assert oracle.kl_holds(Fraction(risk), (price + constant) / n, value)
+        exponent = ball("10/7") * ball(Fraction(risk)) + price / n
+        truth = (1 - (-exponent).exp()) / (1 - (-ball("10/7")).exp())
+        value = bounds.disintegrated_bound(**evidence, kind="catoni", c="10/7")
+        assert value == 1.0 or decided(ball(value) - truth)
+        if ratio >= 0:
+            c = (ball(ratio) + constant + (8 / share**3).log()) / n
+            value = bounds.disintegrated_bound(**evidence, kind="renyi")
+            assert oracle.kl_holds(Fraction(risk), c, value)
+
+
+def test_losses_of_few_values() -> None:
+    rng = dice(12)
+    for _ in range(40):
+        values = sorted({Fraction(rng.randrange(-50, 50), 7) for _ in range(4)})
+        risks = sorted((Fraction(rng.randrange(99), 99) for _ in values[1:]), reverse=True)
+        n, delta, kl = rng.randrange(1, 10**4), Fraction(1, 30), Fraction(rng.randrange(300), 7)
+        if not risks:
+            continue
+        c = (ball(kl) + (2 * len(risks) * arb(n).sqrt() / ball(delta)).log()) / n
+        truth = ball(values[0])
+        for (low, high), risk in zip(pairwise(values), risks, strict=True):
+            truth += (ball(high) - ball(low)) * oracle.kl_inverse(risk, c)
+        found = bounds.split_kl_bound(values=values, risks=risks, kl=kl, n=n, delta=delta)
+        assert decided(ball(Fraction(found)) - truth)
+
+
+def test_means_of_draws() -> None:
+    rng = dice(13)
+    for _ in range(60):
+        draws = [Fraction(rng.randrange(8), 7 + 4 * rng.randrange(2)) for _ in range(30)]
+        delta = Fraction(1, rng.randrange(2, 50))
+        m, mean = len(draws), sum(draws) / len(draws)
+        variance = sum((draw - mean) ** 2 for draw in draws) / (m - 1)
+        nats = (2 / ball(delta)).log()
+        truth = ball(mean) + (ball(2 * variance / m) * nats).sqrt() + 7 * nats / (3 * (m - 1))
+        value = bounds.empirical_bernstein_upper(values=draws, delta=delta)
+        assert value == 1.0 or decided(ball(value) - truth)
+        value = bounds.betting_upper(values=draws, delta=delta)
+        stakes = [Fraction(bet) for bet in means._bets(draws, delta, None)]
+        capital, reached = Fraction(1), False
+        for stake, draw in zip(stakes, draws, strict=True):
+            capital *= 1 + stake * (Fraction(value) - draw)
+            reached = reached or capital >= 1 / delta
+        assert value == 1.0 or reached
+
+
 def test_catoni_near_the_risk() -> None:
     """With many examples and a small rate, rounding must not push the bound below the risk."""
     for risk in (Fraction(1, 3), Fraction(2, 7)):
@@ -212,12 +291,20 @@ def test_sums_and_prices() -> None:
         gamma = [arb(m + 1).lgamma() for m in (n, k, n - k)]
         masks = gamma[0] - gamma[1] - gamma[2] if 0 < k < n else arb(0)
         gates = -k * ball(density).log() - (n - k) * (1 - ball(density)).log()
+        circle = arb.pi() * arb(n)
         for found, truth in (
+            (bounds.grid_price_upper(n, choices=k), k * arb(n).log()),
+            (bounds.infinite_grid_price_upper([n]), (circle * circle / 6).log()),
+            (bounds.structured_price_upper(n), n * arb(2).log()),
+            (bounds.n_of_m_price_upper(n, kept=2, of=4), n * arb(6).log()),
+            (bounds.inclusion_price_upper([(n, k, density)], grid=7), gates + arb(7).log()),
             (bounds.log_binomial_upper(n, k), masks),
             (bounds.count_prior_upper(n, k), masks + arb(n + 1).log()),
             (bounds.entropy_price_upper(n, k, density=density), gates),
         ):
             assert decided(ball(found) - truth)
+        weight = Fraction(bounds.infinite_grid_weight_lower(n))
+        assert decided(6 / (circle * circle) - ball(weight))
         total, absolute = rng.random(), rng.random()
         u = Fraction(1, 2**53)
         inflated = (Fraction(total) + 4 * u * Fraction(absolute)) * (1 + (2 * n + 20) * u)

@@ -164,6 +164,8 @@ def test_published_values() -> None:
     evidence = {"risk": third, "kl": Fraction(10, 7), "n": 300, "delta": "1/30", "weight": "2/7"}
     draws = {"risk": third, "draws": 30, "delta": Fraction(1, 7)}
     counts = {"errors": 3, "trials": 30, "delta": Fraction(1, 7)}
+    drawn = {"risk": third, "log_ratio": Fraction(-1, 7), "n": 300, "delta": "1/30"}
+    fractions = [Fraction(k % 3, 7) for k in range(40)]
     single_counts = {"errors": 3, "n": 30, "delta": Fraction(1, 7)}
     for compute in (
         lambda: bounds.kl_inverse_upper(q=third, c=Fraction(1, 7)),
@@ -179,12 +181,40 @@ def test_published_values() -> None:
         lambda: bounds.mcallester_bound(**evidence),
         lambda: bounds.thiemann_bound(**evidence, lam="2/3"),
         lambda: bounds.catoni_bound(**evidence, c="10/7"),
+        lambda: bounds.catoni_grid_bound(**evidence, grid=["10/7", "2/3"]),
+        lambda: bounds.rodriguez_galvez_bound(**evidence),
+        lambda: bounds.rodriguez_galvez_bound(**evidence, c="6/7", gamma="9/7"),
+        lambda: bounds.disintegrated_bound(**drawn),
+        lambda: bounds.disintegrated_bound(**drawn, kind="catoni", c="10/7"),
+        lambda: bounds.disintegrated_bound(**drawn | {"log_ratio": "1/3"}, kind="renyi"),
+        lambda: bounds.vote_bound(gibbs="1/3"),
+        lambda: bounds.empirical_bernstein_upper(values=fractions, delta="1/30"),
+        lambda: bounds.betting_upper(values=fractions, delta="1/3"),
+        lambda: bounds.betting_upper(values=fractions, delta="1/3", horizon=20),
     ):
         require_outward(compute, upward=True)
 
 
+def test_losses_of_few_values() -> None:
+    """Sums of steps are exact, so that only what is inverted can be pushed."""
+    steps = {"values": ["-1/3", 0, "2/3", 1], "risks": ["6/7", "1/7", "1/9"]}
+    evidence = {"kl": Fraction(10, 7), "n": 300, "delta": "1/30", "weight": "2/7"}
+    require_outward(lambda: bounds.split_kl_bound(**steps, **evidence), upward=True)
+    chain = [
+        bounds.Stage(n=300, kl="10/7", risks=("1/7",)),
+        bounds.Stage(n=200, kl="1/7", risks=("6/7", "1/7", "1/9"), gamma="1/3"),
+    ]
+    require_outward(lambda: bounds.recursive_bound(stages=chain, delta="1/30"), upward=True)
+
+
 def test_prices() -> None:
     for compute in (
+        lambda: bounds.grid_price_upper(20, choices=3),
+        lambda: bounds.infinite_grid_price_upper([3, 7]),
+        lambda: bounds.inclusion_price_upper([(4, 1, "1/7"), (3, 2, "3/7")], grid=20),
+        lambda: bounds.near_mask_price_upper(300, 20),
+        lambda: bounds.structured_price_upper(300),
+        lambda: bounds.n_of_m_price_upper(300, kept=2, of=5),
         lambda: bounds.log_binomial_upper(300, 20),
         lambda: bounds.count_prior_upper(300, 20),
         lambda: bounds.entropy_price_upper(300, 20, density="1/7"),

@@ -1,0 +1,26 @@
+"""`python -m tests.evidence [NAME...]`: do what is missing, then write the page from results."""
+
+from pathlib import Path
+
+import click
+
+from tests.evidence.experiments import EXPERIMENTS
+from tests.evidence.page import write_page
+from tests.evidence.shards import ROOT
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(sorted(EXPERIMENTS)))
+@click.option("--results", type=click.Path(path_type=Path), default=ROOT / "build" / "evidence")
+@click.option("--page", type=click.Path(path_type=Path), help="page to write, if any")
+@click.option("--limit", type=int, help="only the first shards of each")
+def main(names: tuple[str, ...], results: Path, page: Path | None, limit: int | None) -> None:
+    """Do the missing shards of some experiments (all by default) and write the page."""
+    for name in names or EXPERIMENTS:
+        EXPERIMENTS[name].run(results, limit=limit)
+    if page is not None:
+        write_page(page, results)
+
+
+if __name__ == "__main__":
+    main()

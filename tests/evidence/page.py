@@ -1,0 +1,7 @@
+"""The page."""
+
+from pathlib import Path
+
+
+def write_page(page: Path, results: Path) -> None:
+    """Write."""
