@@ -17,7 +17,7 @@ from pacbayes.data import Data, Split, load_data, split_from_file
 from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import InputError, UsageError
 from pacbayes.models import build_model, weights
-from pacbayes.pipeline import evidence, preprocessing
+from pacbayes.pipeline import evidence, preprocessing, published
 from pacbayes.pipeline.advice import advice
 from pacbayes.pipeline.batchnorm import accounted, settled
 from pacbayes.pipeline.find import finished_levels, fresh_plan, run_levels, split_for
@@ -239,7 +239,8 @@ def _certify_one(
     )
     path = request.out / CERTIFICATES[role]
     write_bytes(path, canonical(certificate.document))
-    remarks = (*subject.remarks, *advice(certificate))
+    legacy = published.remarks(published.published_value(stage, posterior, prior, evaluation))
+    remarks = (*subject.remarks, *legacy, *advice(certificate))
     return Certified(certificate=certificate, path=path, remarks=remarks)
 
 
