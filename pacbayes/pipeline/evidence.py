@@ -168,9 +168,10 @@ def _references(stage: Stage, posterior: SpikeAndSlab, prior: Prior, *, draws: i
         price = add_upper(count_prior_upper(m.numel(), int(m.sum())) for m in prior.mask.values())
     zero = None
     if prior.mask_price == "free":
-        counts = evaluate_stage(
-            stage, as_posterior(prior), prior, draws=draws, label="prior"
-        ).counts
+        law = as_posterior(prior)
+        # The same law has the same root, so its draws are those that were counted already.
+        label = "posterior" if law.digest == posterior.digest else "prior"
+        counts = evaluate_stage(stage, law, prior, draws=draws, label=label).counts
         zero = (counts.errors, counts.trials)
     return References(
         holdout_errors=holdout,

@@ -18,7 +18,7 @@ from pacbayes.data import Data, Examples, items_digest
 from pacbayes.errors import InputError
 from pacbayes.pipeline.request import CertifyRequest
 from pacbayes.pipeline.subject import Subject
-from pacbayes.posterior import FitPlan, Prior, SpikeAndSlab, fit
+from pacbayes.posterior import FitPlan, Fitted, Prior, SpikeAndSlab, fit
 from pacbayes.risk import Counts, default_draws, evaluate
 from pacbayes.runtime.files import write_json, write_tensors
 from pacbayes.runtime.reading import read_json
@@ -72,16 +72,23 @@ def fit_stage(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
     if record.exists() and stored.exists() and read_json(record)["inputs"] == inputs:
         return _read_fitted(record, stored, prior)
     journal = stage.folder / f"fit-{inputs[:12]}.safetensors"
-    fitted = fit(
-        prior,
-        stage.subject.start,
-        stage.model,
-        stage.sample,
-        plan=plan,
-        seeds=Seeds(request.seed).child(f"fit {stage.subject.role}"),
-        journal=journal,
-        quiet=request.quiet,
-    )
+    if (
+        plan.epochs == 0
+        and prior.grid is None
+        and digest(stage.subject.start) == digest(prior.mean)
+    ):
+        fitted = Fitted(posterior=as_posterior(prior), prior=prior)
+    else:
+        fitted = fit(
+            prior,
+            stage.subject.start,
+            stage.model,
+            stage.sample,
+            plan=plan,
+            seeds=Seeds(request.seed).child(f"fit {stage.subject.role}"),
+            journal=journal,
+            quiet=request.quiet,
+        )
     write_tensors(stored, fitted.posterior.tensors(), {"schema": "pacbayes/posterior/1"})
     facts = {
         "schema": "pacbayes/posterior/1",
