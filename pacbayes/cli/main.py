@@ -18,6 +18,7 @@ from pacbayes.cli.convert import convert
 from pacbayes.cli.demo import demo
 from pacbayes.cli.find import find
 from pacbayes.cli.inspect import inspect
+from pacbayes.cli.landscape import landscape
 from pacbayes.cli.overlap import overlap
 from pacbayes.cli.study import study
 from pacbayes.cli.verify import verify
@@ -63,6 +64,7 @@ COMMANDS = (
     check,
     cite,
     overlap,
+    landscape,
     study,
 )
 

@@ -1,11 +1,12 @@
 """`pacbayes overlap`: what the masks of several tickets have in common."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from pacbayes.cli.table import aligned
 
 if TYPE_CHECKING:
     from pacbayes.tickets.overlap import Common
@@ -70,7 +71,7 @@ def _table(rows: "dict[str, Common]") -> str:
         cells = (f"{row.share_of_all:.6f}", f"{row.share_of_kept:.4f}", by_chance)
         ratios = (_number(row.times_chance), _number(row.deviations))
         lines.append((name, str(row.entries), str(row.common), *cells, *ratios))
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def _steady_table(tensors: dict[str, Any]) -> str:
@@ -79,17 +80,8 @@ def _steady_table(tensors: dict[str, Any]) -> str:
         for group, row in groups.items():
             numbers = (_number(row[key], 4) for key in ("spread", "sign_flips", "moved"))
             lines.append((name, group, str(row["connections"]), *numbers))
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def _number(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    rows = []
-    for first, *rest in lines:
-        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
-        rows.append("  ".join([first.ljust(widths[0]), *cells]))
-    return "\n".join(rows)

@@ -17,7 +17,13 @@ from pacbayes.landscape.distance import Distance, Moved, distance
 from pacbayes.landscape.escape import Escape, baseline, escape
 from pacbayes.landscape.prune_limit import PruneLimit, Removal, predicted_rise, prune_limit
 from pacbayes.landscape.requilibration import Requilibration, requilibration
-from pacbayes.landscape.rewind_robustness import Retraining, Robustness, gap, pair, robustness
+from pacbayes.landscape.rewind_robustness import (
+    Retraining,
+    Robustness,
+    descendants,
+    gap,
+    robustness,
+)
 from pacbayes.landscape.sampled import Sampled
 from pacbayes.landscape.sharpness import Adversarial, adversarial_sharpness, expected_sharpness
 from pacbayes.landscape.surface import LossName, Point, Surface
@@ -47,11 +53,11 @@ __all__ = [
     "barrier",
     "baseline",
     "chain",
+    "descendants",
     "distance",
     "escape",
     "expected_sharpness",
     "gap",
-    "pair",
     "posterior_volume",
     "predicted_rise",
     "prune_limit",

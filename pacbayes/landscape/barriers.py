@@ -80,6 +80,23 @@ class Sublevel:
     level: float
     barrier: Barrier
 
+    @classmethod
+    def of(cls, barrier: Barrier, *, tolerance: float) -> "Sublevel":
+        """Return what a segment says about the sublevel set of its start.
+
+        Raises:
+            UsageError: the tolerance is negative.
+        """
+        if not tolerance >= 0:
+            raise UsageError(f"tolerance must be at least 0, got {tolerance}")
+        level = barrier.path[0] + tolerance
+        return cls(
+            member=barrier.path[-1] <= level,
+            connected=max(barrier.path) <= level,
+            level=level,
+            barrier=barrier,
+        )
+
 
 def barrier(
     model: nn.Module,
@@ -209,8 +226,6 @@ def same_sublevel_set(
     Raises:
         UsageError: the tolerance is negative, or another argument is outside its range.
     """
-    if not tolerance >= 0:
-        raise UsageError(f"tolerance must be at least 0, got {tolerance}")
     found = barrier(
         model,
         start,
@@ -222,13 +237,7 @@ def same_sublevel_set(
         statistics=statistics,
         reference="larger",
     )
-    level = found.path[0] + tolerance
-    return Sublevel(
-        member=found.path[-1] <= level,
-        connected=max(found.path) <= level,
-        level=level,
-        barrier=found,
-    )
+    return Sublevel.of(found, tolerance=tolerance)
 
 
 def _between(start: State, end: State, t: float) -> State:

@@ -85,7 +85,7 @@ def distance(ticket: Ticket) -> Distance:
     if ticket.init is None:
         raise UsageError("the distance needs initial weights, and this ticket has none")
     pairs = {}
-    for name, trained in ticket.trained.items():
+    for name, trained in sorted(ticket.trained.items()):
         kept = ticket.mask.of(name, trained)
         pairs[name] = (ticket.init[name][kept].double(), trained[kept].double())
     return Distance(

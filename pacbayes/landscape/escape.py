@@ -118,6 +118,6 @@ def escape(
 def _norm(first: Tensors, second: Tensors | None) -> float:
     parts = [
         (t if second is None else t - second[name].to(t.device)).double().norm()
-        for name, t in first.items()
+        for name, t in sorted(first.items())
     ]
     return float(torch.stack(parts).norm())

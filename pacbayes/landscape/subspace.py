@@ -17,8 +17,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 class Subspace:
     """Kept entries of named tensors, as vectors for the solvers that need one.
 
-    This is the one place where named tensors become a vector: names in the order of ``kept``,
-    entries of each in row order.
+    This is the one place where named tensors become a vector: names sorted, entries of each in row
+    order.
 
     Attributes:
         kept: bool tensors by parameter name; a tensor without kept entries adds nothing.
@@ -38,7 +38,7 @@ class Subspace:
             name: mask.of(name, tensor)
             if name in mask or not prunable_only
             else torch.zeros(tensor.shape, dtype=torch.bool)
-            for name, tensor in weights.items()
+            for name, tensor in sorted(weights.items())
         }
         found = cls(kept=kept)
         if not found.dimension:

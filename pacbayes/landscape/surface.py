@@ -166,7 +166,9 @@ def state_of(point: Point, model: nn.Module) -> State:
     odd += [name for name in buffers if _shape(own.buffers, name) != _shape(buffers, name)]
     if odd:
         raise InputError(f"the weights do not fit the network: {sorted(odd)}")
-    return State(weights=weights, buffers={**own.buffers, **buffers})
+    # In the network's own order: that in which a file gives its tensors changes between readings.
+    ordered = {name: weights[name] for name in own.weights}
+    return State(weights=ordered, buffers={**own.buffers, **buffers})
 
 
 def mask_of(point: Point, model: nn.Module) -> Mask:

@@ -26,7 +26,7 @@ def oracle(seed: int) -> Array:
     """The Hessian of the mean cross-entropy on the kept entries, by torch's own full Hessian."""
     model, ticket = small(seed)
     sample = small_sample()
-    names = list(ticket.trained)
+    names = sorted(ticket.trained)
     shapes = [ticket.trained[n].shape for n in names]
 
     def mean_loss(flat: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,431 @@
+"""`pacbayes landscape distance`, `prune-limit`, `requilibration`, `robustness`, `escape`."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pacbayes.cli.landscape_around import over_tickets
+from pacbayes.cli.landscape_report import (
+    ENDS,
+    ON,
+    TICKET,
+    Column,
+    Report,
+    Row,
+    deliver,
+    interval,
+    number,
+    require_folder,
+)
+from pacbayes.cli.landscape_site import (
+    MNIST,
+    Site,
+    measuring_options,
+    neighbours,
+    open_site,
+    open_tickets,
+    path_options,
+    ticket_options,
+    training_plan,
+)
+from pacbayes.errors import UsageError
+
+if TYPE_CHECKING:
+    from pacbayes.data import Examples
+    from pacbayes.landscape import Barrier, LossName
+    from pacbayes.landscape.rewind_robustness import Disturbance
+    from pacbayes.tickets import Ticket
+
+
+@click.command(
+    short_help="How far training moved tickets from their initial weights.",
+    epilog="""
+\b
+Examples:
+  pacbayes landscape distance RUN
+  pacbayes landscape distance RUN/level_05 --tensors
+""",
+)
+@ticket_options
+@click.option("--tensors", is_flag=True, help="one line per tensor as well")
+def distance(**options: Any) -> None:
+    """Measure how far training moved TICKETS from their initial weights."""
+    from pacbayes.landscape import distance as measure
+    from pacbayes.landscape.plots import plot_distances
+
+    require_folder(options)
+    tickets, _ = open_tickets(options["tickets"])
+    found = {label: measure(ticket) for label, ticket in tickets.items()}
+    rows: list[Row] = []
+    for label, one in found.items():
+        density = tickets[label].mask.density
+        groups = {"all": one.whole, "prunable": one.prunable}
+        groups |= one.per_tensor if options["tensors"] else {}
+        rows += [
+            {"ticket": label, "density": density, "tensor": name, "moved": moved}
+            for name, moved in groups.items()
+        ]
+    report = Report(
+        what="distance",
+        rows=rows,
+        columns=_MOVED,
+        reading=(
+            "distance: Euclidean norm of trained minus initial weights over the kept entries.\n"
+            "rank corr.: Spearman's, of initial and trained magnitudes; top fifth: share of the "
+            "largest 20 % at the\nstart that is among the largest 20 % at the end (0.2 by chance)."
+        ),
+        plot=lambda: plot_distances(found),
+    )
+    deliver(report, tickets, options)
+
+
+_MOVED = [
+    *TICKET,
+    Column(title="tensors", cell=lambda row: row["tensor"]),
+    Column(title="kept", cell=lambda row: str(row["moved"].kept)),
+    Column(title="distance", cell=lambda row: number(row["moved"].raw)),
+    Column(title="/ sqrt(kept)", cell=lambda row: number(row["moved"].normalised)),
+    Column(title="initial norm", cell=lambda row: number(row["moved"].initial_norm)),
+    Column(title="trained norm", cell=lambda row: number(row["moved"].norm)),
+    Column(title="rank corr.", cell=lambda row: number(row["moved"].rank_correlation)),
+    Column(title="top fifth", cell=lambda row: number(row["moved"].top_overlap)),
+]
+
+
+@click.command(
+    short_help="How many weights can go at once, against the spectrum.",
+    name="prune-limit",
+    epilog=f"""
+\b
+Examples:
+  pacbayes landscape prune-limit RUN/level_00 {MNIST}
+  pacbayes landscape prune-limit RUN/level_00 {MNIST} --survivors fixed --rise 0.05 \\
+      --out OUT --plot
+""",
+)
+@ticket_options
+@measuring_options(examples=1000, samples=("train",), losses=("cross-entropy",), smooth=True)
+@click.option("--rise", type=float, default=0.1, show_default=True, help="of the loss, tolerated")
+@click.option(
+    "--survivors",
+    type=click.Choice(["free", "fixed"]),
+    default="free",
+    show_default=True,
+    help="settle anew, or stay where they are",
+)
+@click.option("--draws", type=int, default=3, show_default=True, help="random removals")
+@click.option("--steps", type=int, default=30, show_default=True, help="of L-BFGS")
+@click.option("--probes", type=int, default=5, show_default=True, help="of the spectrum")
+@click.option("--lanczos", type=int, default=30, show_default=True, help="steps per probe")
+def prune_limit(**options: Any) -> None:
+    """Measure how many weights can go at once, against what the spectrum predicts."""
+    require_folder(options)
+    site = open_site(options)
+    rows: list[Row] = []
+    for rule in ("random", "magnitude"):
+        measure = partial(_prune_limit, site, options, rule=rule)
+        rows += over_tickets(site, options, f"prune limit, {rule}", measure)
+    deliver(_prune_limit_report(rows, options), site.tickets, options)
+
+
+def _prune_limit(
+    site: Site,
+    options: dict[str, Any],
+    ticket: "Ticket",
+    sample: "Examples",
+    loss: "LossName",
+    *,
+    rule: Any,
+) -> Row:
+    from pacbayes.landscape import prune_limit as measure
+
+    names = ("survivors", "rise", "draws", "steps", "lanczos", "probes", "seed")
+    asked = {name: options[name] for name in names}
+    found = measure(site.model, ticket, sample, rule=rule, loss=loss, **asked)
+    return {"rule": rule, "limit": found}
+
+
+def _prune_limit_report(rows: list[Row], options: dict[str, Any]) -> Report:
+    from pacbayes.landscape.plots import plot_prune_limits
+
+    first = rows[0]["ticket"]
+    return Report(
+        what="prune-limit",
+        rows=rows,
+        columns=[
+            *TICKET,
+            *ON,
+            Column(title="removed", cell=lambda row: row["rule"]),
+            Column(title="predicted limit", cell=lambda row: number(row["limit"].predicted)),
+            Column(title="measured limit [95 %]", cell=lambda row: interval(row["limit"].measured)),
+            Column(title="mean curvature", cell=lambda row: number(row["limit"].mean_curvature)),
+            Column(title="along removed half", cell=_along_half),
+        ],
+        reading=(
+            "limit: the largest fraction of the kept weights that can go at once while the loss "
+            f"rises by at most {options['rise']:g},\nthe survivors "
+            + ("settling anew (L-BFGS)." if options["survivors"] == "free" else "staying put.")
+            + "\nalong removed half: curvature in the direction of the weights that go when half "
+            "of them go."
+        ),
+        plot=lambda: plot_prune_limits(
+            {row["rule"]: row["limit"] for row in rows if row["ticket"] == first}
+        ),
+    )
+
+
+def _along_half(row: Row) -> str:
+    halves = [one for one in row["limit"].removals if one.fraction == 0.5]
+    return number(halves[0].curvature.value) if halves else "-"
+
+
+@click.command(
+    short_help="Does retraining make small weights again?",
+    epilog="""
+\b
+Examples:
+  pacbayes landscape requilibration RUN
+  pacbayes landscape requilibration RUN/level_03 RUN/level_04 --out OUT --plot
+""",
+)
+@ticket_options
+def requilibration(**options: Any) -> None:
+    """Measure whether retraining makes small weights again: magnitudes before and after."""
+    from pacbayes.landscape import requilibration as measure
+    from pacbayes.landscape.plots import plot_requilibration
+
+    require_folder(options)
+    tickets, _ = open_tickets(options["tickets"], least=2)
+    found = {
+        (first, second): measure(tickets[first], tickets[second])
+        for first, second in neighbours(tickets)
+    }
+    rows: list[Row] = [{"from": a, "to": b, "found": one} for (a, b), one in found.items()]
+    half = next(iter(found.values())).levels.index(0.5)
+    report = Report(
+        what="requilibration",
+        rows=rows,
+        columns=[
+            *ENDS,
+            Column(title="threshold", cell=lambda row: number(row["found"].threshold)),
+            Column(title="median before", cell=lambda row: number(row["found"].before[half])),
+            Column(title="median after", cell=lambda row: number(row["found"].after[half])),
+            Column(title="below before", cell=lambda row: number(row["found"].below_before)),
+            Column(title="below after", cell=lambda row: number(row["found"].below_after)),
+            Column(title="rescaled", cell=lambda row: number(row["found"].below_after_rescaled)),
+        ],
+        reading=(
+            "Magnitudes of the kept weights right after pruning (before) and after retraining.\n"
+            "below: share of them at most the threshold, the largest magnitude that was removed;\n"
+            "rescaled: the same after retraining, growth or decay of all weights taken out."
+        ),
+        plot=lambda: plot_requilibration({b: one for (_, b), one in found.items()}),
+    )
+    deliver(report, tickets, options)
+
+
+@click.command(
+    short_help="Do rewind points survive SGD noise and a push?",
+    epilog=f"""
+\b
+Examples:
+  pacbayes landscape robustness RUN/level_00 RUN/level_03 {MNIST} --out OUT
+  pacbayes landscape robustness RUN/level_03 {MNIST} --pairs 5 --length 2.5 --epochs 4
+
+\b
+Training is that of the run that a ticket's folder lies in, unless --epochs or --lr say otherwise.
+With --out, finished pairs are kept there and a killed run goes on.
+""",
+)
+@ticket_options
+@measuring_options(examples=10000, samples=("train", "test"), losses=("error",), smooth=False)
+@path_options
+@click.option("--pairs", type=int, default=3, show_default=True, help="two trainings each")
+@click.option("--length", type=float, help="of the push; by default the gap to the next level")
+@click.option("--epochs", type=int, help="of each training")
+@click.option("--lr", type=float, help="learning rate after warmup")
+def robustness(**options: Any) -> None:
+    """Train pairs from the rewind points of TICKETS: is there a barrier between the two?
+
+    One pair differs in the order of its batches (sgd), another in a random push of the rewind
+    point, as long as the step to the next level's rewind point.
+    """
+    require_folder(options)
+    site = open_site(options)
+    if options["pairs"] < 2:
+        raise UsageError(f"--pairs must be at least 2, got {options['pairs']}")
+    deliver(_robustness_report(_robustness(site, options), options), site.tickets, options)
+
+
+def _robustness(site: Site, options: dict[str, Any]) -> list[Row]:
+    from pacbayes.landscape import Robustness
+    from pacbayes.runtime.progress import progress
+
+    rows: list[Row] = []
+    kinds: tuple[Disturbance, ...] = ("sgd", "push")
+    asked = [(label, kind) for label in site.tickets for kind in kinds]
+    with progress("robustness", len(asked) * options["pairs"], quiet=options["quiet"]) as bar:
+        for label, kind in asked:
+            ticket = site.tickets[label]
+            length = 0.0 if kind == "sgd" else _length(site.folders[label], ticket, options)
+            found = []
+            for place in range(options["pairs"]):
+                found.append(_pair(site, options, label, kind=kind, length=length, place=place))
+                bar.advance(1, note=f"{label} {kind}")
+            for sample, loss in found[0]:
+                summary = Robustness.of(kind, length, [pair[sample, loss] for pair in found])
+                row: Row = {"ticket": label, "density": ticket.mask.density}
+                rows.append(row | {"sample": sample, "loss": loss, "found": summary})
+    return rows
+
+
+def _pair(
+    site: Site, options: dict[str, Any], label: str, *, kind: Any, length: float, place: int
+) -> "dict[tuple[str, str], Barrier]":
+    """Return the barriers of one pair, by sample and loss."""
+    from pacbayes.landscape import Retraining, barrier, descendants
+
+    changes = {"epochs": options["epochs"], "lr": options["lr"]}
+    plan, first = training_plan(site.folders[label], changes)
+    out: Path | None = options["out"]
+    ends = descendants(
+        site.model,
+        site.tickets[label],
+        retraining=Retraining(examples=site.data.train, part=site.part, plan=plan, first=first),
+        disturbance=kind,
+        length=length,
+        number=place,
+        seed=options["seed"],
+        journal=None if out is None else out / "pairs",
+    )
+    return {
+        (name, loss): barrier(
+            site.model,
+            *ends,
+            sample,
+            points=options["points"],
+            loss=loss,
+            buffers=options["buffers"],
+            statistics=site.samples.get("train"),
+            reference=options["reference"],
+        )
+        for name, sample in site.samples.items()
+        for loss in options["losses"]
+    }
+
+
+def _length(folder: Path, ticket: "Ticket", options: dict[str, Any]) -> float:
+    """Return the length of the push: as given, or the gap to the level beside the ticket."""
+    from pacbayes.checkpoints import read_ticket
+    from pacbayes.landscape import gap
+    from pacbayes.runtime.folders import ticket_exists
+
+    if options["length"] is not None:
+        return float(options["length"])
+    following = folder.resolve().parent / f"level_{ticket.level + 1:02d}"
+    before = folder.resolve().parent / f"level_{ticket.level - 1:02d}"
+    if ticket_exists(following):
+        return gap(ticket, read_ticket(following))
+    if ticket.level > 0 and ticket_exists(before):
+        return gap(read_ticket(before), ticket)
+    raise UsageError(f"{folder} has no level beside it, so give --length")
+
+
+def _robustness_report(rows: list[Row], options: dict[str, Any]) -> Report:
+    from pacbayes.landscape.plots import plot_sampled
+
+    series: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if (row["sample"], row["loss"]) == (rows[0]["sample"], rows[0]["loss"]):
+            found = row["found"]
+            series.setdefault(found.disturbance, {})[row["ticket"]] = found.height
+    return Report(
+        what="robustness",
+        rows=rows,
+        columns=[
+            *TICKET,
+            *ON,
+            Column(title="disturbed by", cell=lambda row: row["found"].disturbance),
+            Column(title="length", cell=lambda row: number(row["found"].length)),
+            Column(title="barrier [95 %]", cell=lambda row: interval(row["found"].height)),
+        ],
+        reading=(
+            f"barrier: mean over {options['pairs']} pairs trained from the same rewind point, "
+            f"above the {options['reference']} of the ends.\n"
+            "sgd: the two saw their batches in different orders; push: one started a random step "
+            "of the given length away."
+        ),
+        plot=lambda: plot_sampled(series, ylabel=f"barrier, {rows[0]['loss']}"),
+    )
+
+
+@click.command(
+    short_help="How far retraining leaves the network right after pruning.",
+    epilog=f"""
+\b
+Examples:
+  pacbayes landscape escape RUN {MNIST}
+  pacbayes landscape escape FINETUNED {MNIST} --loss error --sample test
+""",
+)
+@ticket_options
+@measuring_options(examples=10000, samples=("train",), losses=("cross-entropy",), smooth=False)
+@path_options
+def escape(**options: Any) -> None:
+    """Measure how far retraining leaves the network right after pruning, level by level."""
+    from pacbayes.landscape import escape as measure
+
+    require_folder(options)
+    site = open_site(options, least=2)
+    rows: list[Row] = [
+        {
+            "from": first,
+            "to": second,
+            "sample": name,
+            "loss": loss,
+            "escape": measure(
+                site.model,
+                site.tickets[first],
+                site.tickets[second],
+                sample,
+                points=options["points"],
+                loss=loss,
+                buffers=options["buffers"],
+                statistics=site.samples.get("train"),
+            ),
+        }
+        for first, second in neighbours(site.tickets)
+        for name, sample in site.samples.items()
+        for loss in options["losses"]
+    ]
+    deliver(_escape_report(rows), site.tickets, options)
+
+
+def _escape_report(rows: list[Row]) -> Report:
+    from pacbayes.landscape.plots import plot_paths
+
+    return Report(
+        what="escape",
+        rows=rows,
+        columns=[
+            *ENDS,
+            *ON,
+            Column(title="distance", cell=lambda row: number(row["escape"].distance)),
+            Column(title="/ norm", cell=lambda row: number(row["escape"].relative)),
+            Column(title="init from base", cell=lambda row: number(row["escape"].start_distance)),
+            Column(title="init to end", cell=lambda row: number(row["escape"].from_start)),
+            Column(title="loss at base", cell=lambda row: number(row["escape"].barrier.path[0])),
+            Column(title="at end", cell=lambda row: number(row["escape"].barrier.path[-1])),
+            Column(title="barrier", cell=lambda row: number(row["escape"].barrier.height)),
+        ],
+        reading=(
+            "base: the network right after pruning, before retraining; end: the retrained ticket.\n"
+            "distance: between the two, also over the norm of the base; init: the ticket's initial "
+            "weights.\nbarrier: largest rise of the loss between the two above the larger of both."
+        ),
+        plot=lambda: plot_paths(
+            {f"{row['from']} to {row['to']}": row["escape"].barrier for row in rows}
+        ),
+    )
