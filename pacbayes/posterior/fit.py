@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pacbayes.errors import UsageError
-from pacbayes.posterior.noise import NoisyForward
+from pacbayes.posterior.noise import NoisePool, NoisyForward
 from pacbayes.posterior.objectives import (
     OBJECTIVES,
     Objective,
@@ -26,6 +26,7 @@ from pacbayes.tickets import Tensors
 
 CHOICE_PASSES = 4
 """Passes over the sample that estimate the risk of a state when two are compared."""
+CHOICE_ROWS = 1000
 
 
 class Sample(Protocol):
@@ -107,10 +108,9 @@ def fit(
         journal: file for the state of the last finished epoch, or ``None``.
         quiet: no progress on stderr.
     """
-    first_state = Trainable.start(prior, start, scale=plan.start_scale)
     state = Trainable.start(prior, start, scale=plan.start_scale)
     first = 0 if journal is None else state.resume(journal)
-    forward = NoisyForward.of(model, state.mean, prior.buffers, sample.inputs[:4])
+    forward = NoisyForward.of(model, prior.mean, buffers=prior.buffers, x=sample.inputs[:4])
     objective = OBJECTIVES[plan.objective](n=plan.n, constant=plan.constant)
     optimizer = state.optimizer(lr=plan.lr, scale_lr=plan.scale_lr)
     state.restore_optimizer(optimizer)
@@ -120,25 +120,41 @@ def fit(
         bar.advance(first)
         for epoch in range(first, plan.epochs):
             generator = seeds.torch("fit", epoch)
+            pool = NoisePool.of(generator, at_once=forward.normals(state.slabs, plan.batch_size))
             order = torch.randperm(len(sample.labels), generator=generator)
             for step, rows in enumerate(order.split(plan.batch_size)):
                 factor = schedule(epoch * batches + step)
                 optimizer.param_groups[0]["lr"] = plan.lr * factor
                 optimizer.param_groups[1]["lr"] = plan.scale_lr * factor
-                variances = state.variances()
-                logits = forward(state.mean, variances, sample.inputs[rows], generator=generator)
-                risk = bounded_cross_entropy(logits, sample.labels[rows])
-                kl = state.kl(variances)
-                loss = objective(risk, kl)
-                optimizer.zero_grad()
-                loss.backward()
-                state.mask_gradients()
+                examples = sample.inputs[rows], sample.labels[rows]
+                value, kl = gradients(state, forward, examples, objective, pool)
                 optimizer.step()
             if journal is not None:
                 state.save(journal, optimizer, epoch=epoch + 1)
-            bar.advance(1, note=f"objective {float(loss.detach()):.4f} kl {float(kl.detach()):.0f}")
-    best = _better(state, first_state, forward, sample, objective=objective, seeds=seeds)
+            bar.advance(1, note=f"objective {value:.4f} kl {kl:.0f}")
+    del optimizer
+    begun = Trainable.start(prior, start, scale=plan.start_scale)
+    best = _better(state, begun, forward, sample, objective=objective, seeds=seeds)
     return Fitted(posterior=best.posterior(), prior=best.prior_on_grid())
+
+
+def gradients(
+    state: Trainable,
+    forward: NoisyForward,
+    examples: tuple[Tensor, Tensor],
+    objective: Objective,
+    pool: NoisePool,
+) -> tuple[float, float]:
+    """Set the gradients of the objective on a batch; return the objective and the divergence."""
+    inputs, labels = examples
+    divergence = state.refresh()
+    noise = pool.slice(forward.normals(state.slabs, len(labels)))
+    risk = bounded_cross_entropy(forward(state.slabs, inputs, noise=noise), labels)
+    kl = risk.new_tensor(divergence).requires_grad_()
+    value = objective(risk, kl)
+    value.backward()
+    state.finish(slope=0.0 if kl.grad is None else float(kl.grad))
+    return float(value.detach()), divergence
 
 
 @torch.no_grad()
@@ -158,14 +174,18 @@ def _better(
     """
     values = []
     for state in (end, start):
-        generator = seeds.torch("choose")
-        wrong, variances = 0, state.variances()
+        kl, wrong = state.refresh(), 0
+        rows_of = torch.arange(len(sample.labels)).split(CHOICE_ROWS)
+        pool = NoisePool.of(
+            seeds.torch("choose"), at_once=forward.normals(state.slabs, CHOICE_ROWS)
+        )
         for _ in range(CHOICE_PASSES):
-            for rows in torch.arange(len(sample.labels)).split(1000):
-                logits = forward(state.mean, variances, sample.inputs[rows], generator=generator)
+            for rows in rows_of:
+                noise = pool.slice(forward.normals(state.slabs, len(rows)))
+                logits = forward(state.slabs, sample.inputs[rows], noise=noise)
                 wrong += int((logits.argmax(dim=1) != sample.labels[rows]).sum())
         risk = torch.tensor(wrong / (CHOICE_PASSES * len(sample.labels)), dtype=torch.float64)
-        values.append(float(objective(risk, state.kl(variances).double())))
+        values.append(float(objective(risk, risk.new_tensor(kl))))
     return end if values[0] <= values[1] else start
 
 

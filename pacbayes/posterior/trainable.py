@@ -10,31 +10,42 @@ from safetensors import safe_open
 from torch import Tensor
 
 from pacbayes.posterior.prior import Prior
+from pacbayes.posterior.slab import Slab
 from pacbayes.posterior.spike_and_slab import SpikeAndSlab
+from pacbayes.posterior.support import Support
 from pacbayes.runtime.files import write_tensors
 from pacbayes.tickets import Tensors
 
 SMALLEST_SCALE = 1e-12
+ALIGNED = 16
+"""Parameters start at multiples of this in the vectors, where memory suits matrix products."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Trainable:
-    """Means and log-scales with gradients, on the support of a prior.
+    """Means and log-scales on the support of a prior, each in one vector over all parameters.
+
+    A step goes: :meth:`refresh`, a backward pass that writes the slabs' gradients, :meth:`finish`,
+    the optimiser. Nothing of the size of the weights is allocated.
 
     Attributes:
         prior: supplies support, centre and scales (or the grid that scales will lie on).
-        mean: trainable means, zero off the support.
-        log_scale: trainable logarithms of the standard deviations.
-        kept: 1.0 on the support and 0.0 off it, by parameter name.
-        counts: number of kept entries, by parameter name.
+        slabs: views into the vectors, by parameter, sorted by name.
+        centre: the prior's means.  # (K,), as all vectors
+        mean: means, with their gradient.
+        log_scale: logarithms of the standard deviations, with their gradient.
+        variance: variances.
+        shift: means minus the prior's.
         memory: optimiser state read back from a journal.
     """
 
     prior: Prior
-    mean: dict[str, Tensor]
-    log_scale: dict[str, Tensor]
-    kept: dict[str, Tensor]
-    counts: dict[str, int]
+    slabs: dict[str, Slab]
+    centre: Tensor
+    mean: Tensor
+    log_scale: Tensor
+    variance: Tensor
+    shift: Tensor
     memory: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
@@ -43,100 +54,103 @@ class Trainable:
 
         Names are sorted, so that sums over tensors do not depend on how a file lists them.
         """
-        means = {name: means[name] for name in sorted(means)}
-        kept = {name: prior.mask.of(name, m).float() for name, m in means.items()}
-        mean = {k: (m.detach() * kept[k]).clone().requires_grad_() for k, m in means.items()}
-        log_scale = {
-            name: torch.full_like(m, scale * prior.scale[name]).log().detach().requires_grad_()
-            for name, m in means.items()
-        }
-        counts = {name: int(tensor.sum()) for name, tensor in kept.items()}
-        return cls(prior=prior, mean=mean, log_scale=log_scale, kept=kept, counts=counts)
+        supports = {k: Support.of(prior.mask.of(k, means[k])) for k in sorted(means)}
+        starts, size = {}, 0
+        for name, support in supports.items():
+            starts[name], size = size, size + -(-support.count // ALIGNED) * ALIGNED
+        device = next(iter(means.values())).device
+        vectors = [torch.zeros(size, device=device) for _ in range(7)]
+        centre, mean, log_scale, variance, shift, by_mean, by_scale = vectors
+        slabs = {}
+        for name, support in supports.items():
+            part = slice(starts[name], starts[name] + support.count)
+            centre[part] = support.gather(prior.mean[name])
+            mean[part] = support.gather(means[name].detach())
+            log_scale[part] = math.log(scale * prior.scale[name])
+            slabs[name] = Slab(
+                support=support,
+                prior_scale=prior.scale[name] if prior.grid is None else None,
+                mean=mean[part],
+                log_scale=log_scale[part],
+                variance=variance[part],
+                shift=shift[part],
+                by_mean=by_mean[part],
+                by_scale=by_scale[part],
+            )
+        mean.grad, log_scale.grad = by_mean, by_scale
+        return cls(
+            prior=prior,
+            slabs=slabs,
+            centre=centre,
+            mean=mean,
+            log_scale=log_scale,
+            variance=variance,
+            shift=shift,
+        )
 
-    def variances(self) -> dict[str, Tensor]:
-        """Return the slabs' variances, zero off the support; differentiable."""
-        return {name: self._on_support(name, (2 * s).exp()) for name, s in self.log_scale.items()}
+    @torch.no_grad()
+    def refresh(self) -> float:
+        """Bring variances and shifts up to date and return the divergence in nats.
 
-    def _on_support(self, name: str, tensor: Tensor) -> Tensor:
-        """Return the tensor, zero off the support; the tensor itself where all is kept."""
-        return tensor if self.counts[name] == tensor.numel() else tensor * self.kept[name]
+        The mask's nats are not in it: they do not depend on the state.
+        """
+        torch.mul(self.log_scale, 2, out=self.variance).exp_()
+        torch.sub(self.mean, self.centre, out=self.shift)
+        return sum(slab.divergence() for slab in self.slabs.values())
 
-    def kl(self, variances: Tensors) -> Tensor:
-        """Return the slabs' divergence in nats (the mask's nats do not depend on the state).
+    @torch.no_grad()
+    def finish(self, *, slope: float) -> None:
+        """Complete the gradients by those of the divergence.
 
-        With a grid each tensor's prior scale is at its best value, ``s0^2 = mean((m - m0)^2 +
-        s^2)``, where the divergence is ``k/2 ln s0^2 - sum ln s``.
+        The chain rule for a log-scale is ``d s^2 / d ln s = 2 s^2``.
 
         Args:
-            variances: what :meth:`variances` returns, shared with the forward pass.
+            slope: derivative of the objective by the divergence.
         """
-        total = torch.zeros(())
-        for name, count in self.counts.items():
-            if count == 0:
-                continue
-            second = self._second_moment(name, variances[name])
-            logs = self._on_support(name, self.log_scale[name]).sum()
-            if self.prior.grid is not None:
-                total = total + 0.5 * count * (second / count).log() - logs
-            else:
-                sigma = self.prior.scale[name]
-                total = total + 0.5 * (second / sigma**2 - count) + count * math.log(sigma) - logs
-        return total
+        for slab in self.slabs.values():
+            slab.add_divergence(slope=slope)
+        by_scale = self.gradients[1]
+        by_scale.mul_(self.variance).sub_(slope)
 
-    def _second_moment(self, name: str, variance: Tensor) -> Tensor:
-        """Return the sum over kept entries of ``(m - m0)^2 + s^2``; means are zero off it."""
-        shift = (self.mean[name] - self.prior.mean[name]).view(-1)
-        return torch.dot(shift, shift) + variance.sum()
-
-    def mask_gradients(self) -> None:
-        """Set gradients off the support to zero, so that removed entries stay removed."""
-        for name, kept in self.kept.items():
-            for tensor in (self.mean[name], self.log_scale[name]):
-                if tensor.grad is not None and self.counts[name] < kept.numel():
-                    tensor.grad.mul_(kept)
+    @property
+    def gradients(self) -> tuple[Tensor, Tensor]:
+        """Derivatives by the means and by the log-scales, over all parameters."""
+        if self.mean.grad is None or self.log_scale.grad is None:
+            raise ValueError("the state keeps its gradients; an optimiser must not drop them")
+        return self.mean.grad, self.log_scale.grad
 
     def optimizer(self, *, lr: float, scale_lr: float) -> torch.optim.Adam:
         """Return Adam over means and log-scales."""
-        groups = [
-            {"params": list(self.mean.values()), "lr": lr},
-            {"params": list(self.log_scale.values()), "lr": scale_lr},
-        ]
+        groups = [{"params": [self.mean], "lr": lr}, {"params": [self.log_scale], "lr": scale_lr}]
         return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
 
     @torch.no_grad()
     def posterior(self) -> SpikeAndSlab:
         """Return the law that the state stands for."""
-        mean = {name: (m * self.kept[name]).detach() for name, m in self.mean.items()}
-        scale = {
-            name: log.exp().clamp(min=SMALLEST_SCALE) * self.kept[name]
-            for name, log in self.log_scale.items()
-        }
-        return SpikeAndSlab(
-            mean=mean, scale=scale, inclusion=dict(self.kept), buffers=dict(self.prior.buffers)
-        )
+        mean, scale, inclusion = {}, {}, {}
+        for name, slab in self.slabs.items():
+            spread = slab.support.spread
+            mean[name] = spread(slab.mean.clone())
+            scale[name] = spread(slab.log_scale.exp().clamp_(min=SMALLEST_SCALE))
+            inclusion[name] = spread(torch.ones_like(slab.mean))
+        buffers = dict(self.prior.buffers)
+        return SpikeAndSlab(mean=mean, scale=scale, inclusion=inclusion, buffers=buffers)
 
-    @torch.no_grad()
     def prior_on_grid(self) -> Prior:
         """Return the prior with each scale on its grid value nearest to the best one."""
         if self.prior.grid is None:
             return self.prior
-        best, variances = {}, self.variances()
-        for name, count in self.counts.items():
-            second = float(self._second_moment(name, variances[name]))
-            best[name] = (second / count) ** 0.5 if count else self.prior.scale[name]
-        return self.prior.on_grid(best)
-
-    def _named(self) -> list[tuple[str, Tensor]]:
-        groups = (("mean", self.mean), ("log_scale", self.log_scale))
-        return [(f"{group}/{name}", t) for group, ts in groups for name, t in ts.items()]
+        self.refresh()
+        best = {k: s.prior_variance**0.5 for k, s in self.slabs.items() if s.support.count}
+        return self.prior.on_grid({**self.prior.scale, **best})
 
     def save(self, journal: Path, optimizer: torch.optim.Adam, *, epoch: int) -> None:
         """Write the state after an epoch, atomically."""
         tensors: dict[str, Tensor] = {}
-        for key, tensor in self._named():
-            tensors[key] = tensor.detach()
+        for key, tensor in (("mean", self.mean), ("log_scale", self.log_scale)):
+            tensors[key] = tensor
             for field_name, value in optimizer.state[tensor].items():
-                tensors[f"{field_name}/{key}"] = value.detach().clone()
+                tensors[f"{field_name}/{key}"] = value
         write_tensors(journal, tensors, {"epoch": str(epoch)})
 
     def resume(self, journal: Path) -> int:
@@ -145,19 +159,18 @@ class Trainable:
             return 0
         with safe_open(journal, framework="pt") as stored:
             epoch = int(stored.metadata()["epoch"])
-            tensors = {key: stored.get_tensor(key) for key in stored.keys()}
-        for key, tensor in self._named():
-            tensor.data.copy_(tensors.pop(key))
-        self.memory = tensors
+            self.memory = {key: stored.get_tensor(key) for key in stored.keys()}
+        self.mean.copy_(self.memory.pop("mean"))
+        self.log_scale.copy_(self.memory.pop("log_scale"))
         return epoch
 
     def restore_optimizer(self, optimizer: torch.optim.Adam) -> None:
         """Give the optimiser back what it remembered when the journal was written."""
         if not self.memory:
             return
-        for key, tensor in self._named():
+        for key, tensor in (("mean", self.mean), ("log_scale", self.log_scale)):
             optimizer.state[tensor] = {
-                field_name: self.memory[f"{field_name}/{key}"].clone()
+                field_name: self.memory[f"{field_name}/{key}"].to(tensor.device)
                 for field_name in ("step", "exp_avg", "exp_avg_sq")
             }
         self.memory = {}

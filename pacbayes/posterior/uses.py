@@ -1,6 +1,6 @@
 """How a network uses its parameters, seen from outside by intercepting the functional call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,6 +47,11 @@ class Layer:
     rows: int
     options: tuple[Any, ...] = ()
 
+    @property
+    def local(self) -> bool:
+        """Whether each example meets the weight once: a linear layer on one row per example."""
+        return self.op == "linear" and self.rows == 2
+
 
 class ParameterUses(TorchFunctionMode):
     """Calls ``handler(layer, x)`` instead of each layer that uses the given parameters.
@@ -79,9 +84,7 @@ class ParameterUses(TorchFunctionMode):
         """Route the calls that touch a parameter; pass all others on."""
         kwargs = kwargs or {}
         touched = [
-            self._names[id(leaf)]
-            for leaf in tree_leaves((args, kwargs))
-            if isinstance(leaf, Tensor) and id(leaf) in self._names
+            self._names[id(leaf)] for leaf in _leaves(args, kwargs) if id(leaf) in self._names
         ]
         if not touched or func in METADATA:
             return func(*args, **kwargs)
@@ -124,6 +127,15 @@ class ParameterUses(TorchFunctionMode):
         if names["weight"] is None or (bias is not None and names["bias"] is None):
             raise UnsupportedUseError("a layer mixes a parameter with another tensor")
         return names
+
+
+def _leaves(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
+    """Yield the arguments of a call; looking into plain tensors and numbers would take longer."""
+    for argument in (*args, *kwargs.values()):
+        if argument is None or isinstance(argument, Tensor | int | float):
+            yield argument
+        else:
+            yield from tree_leaves(argument)
 
 
 def apply_layer(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -15,8 +15,9 @@ from torch.func import functional_call
 from pacbayes.bounds import binomial_upper, kl_inverse_upper
 from pacbayes.models import build_model, weights
 from pacbayes.posterior import Prior
-from pacbayes.posterior.noise import NoisyForward
-from pacbayes.posterior.objectives import bounded_cross_entropy, kl_objective
+from pacbayes.posterior.fit import gradients
+from pacbayes.posterior.noise import NoisePool, NoisyForward
+from pacbayes.posterior.objectives import kl_objective
 from pacbayes.posterior.trainable import Trainable
 from pacbayes.risk.designs import design_for
 from pacbayes.risk.noise import BlockNoise
@@ -72,18 +73,14 @@ def fit_step(name: str) -> Callable[[], None]:
         mask_seen=nothing,
     )
     state = Trainable.start(prior, given, scale=1.0)
-    forward = NoisyForward.of(model, state.mean, {}, x[:4])
+    forward = NoisyForward.of(model, given, buffers={}, x=x[:4])
     optimizer = state.optimizer(lr=1e-3, scale_lr=1e-2)
     objective = kl_objective(n=30_000, constant=9.0)
-    generator = torch.Generator().manual_seed(1)
+    normals = forward.normals(state.slabs, BATCH)
+    pool = NoisePool.of(torch.Generator().manual_seed(1), at_once=normals)
 
     def step() -> None:
-        variances = state.variances()
-        logits = forward(state.mean, variances, x, generator=generator)
-        loss = objective(bounded_cross_entropy(logits, y), state.kl(variances))
-        optimizer.zero_grad()
-        loss.backward()
-        state.mask_gradients()
+        gradients(state, forward, (x, y), objective, pool)
         optimizer.step()
 
     return step
