@@ -8,9 +8,9 @@ from torch import nn
 
 from pacbayes.posterior.fit import FitPlan, Fitted, Sample, one_cycle
 from pacbayes.posterior.gates import Gates
-from pacbayes.posterior.noise import NoisyForward
 from pacbayes.posterior.objectives import OBJECTIVES, bounded_cross_entropy
 from pacbayes.posterior.prior import Prior
+from pacbayes.posterior.relaxed import RelaxedForward
 from pacbayes.runtime.progress import progress
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import Mask, Tensors
@@ -56,7 +56,7 @@ def fit_gates(
     """
     state = Gates.start(prior, start, mask, scale=plan.start_scale)
     first = 0 if journal is None else state.resume(journal)
-    forward = NoisyForward.of(model, state.mean, prior.buffers, sample.inputs[:4])
+    forward = RelaxedForward.of(model, state.mean, prior.buffers, sample.inputs[:4])
     objective = OBJECTIVES[plan.objective](n=plan.n, constant=plan.constant)
     rates = (plan.lr, plan.scale_lr, GATE_RATE * plan.scale_lr)
     optimizer = state.optimizer(lr=rates[0], scale_lr=rates[1], gate_lr=rates[2])
