@@ -95,6 +95,23 @@ def normed() -> nn.Module:
     return nn.Sequential(nn.Linear(6, 6), nn.LayerNorm(6), nn.ReLU(), nn.Linear(6, 3))
 
 
+def group_normed() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, bias=False), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)
+    )
+
+
+def batch_normed() -> nn.Module:
+    """Return a network whose running statistics are not those of a new one."""
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)
+    )
+    with torch.no_grad():
+        model[1].running_mean.uniform_(-1, 1)
+        model[1].running_var.uniform_(0.5, 2)
+    return model
+
+
 LAYERED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mlp": (mlp, (6,)),
     "convnet": (convnet, (2, 6, 6)),
@@ -104,6 +121,8 @@ GENERAL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "shared": (Shared, (6,)),
     "scaled": (Scaled, (6,)),
     "normed": (normed, (6,)),
+    "group normed": (group_normed, (2, 6, 6)),
+    "batch normed": (batch_normed, (2, 6, 6)),
 }
 EVERY = {**LAYERED, **GENERAL}
 
