@@ -97,15 +97,18 @@ def normed() -> nn.Module:
 
 def group_normed() -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(2, 4, 3, bias=False), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)
+        nn.Conv2d(2, 4, 3, bias=False),
+        nn.GroupNorm(2, 4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64, 3),
     )
 
 
 def batch_normed() -> nn.Module:
     """Return a network whose running statistics are not those of a new one."""
-    model = nn.Sequential(
-        nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)
-    )
+    first = nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU()
+    model = nn.Sequential(*first, nn.Flatten(), nn.Linear(64, 3))
     with torch.no_grad():
         model[1].running_mean.uniform_(-1, 1)
         model[1].running_var.uniform_(0.5, 2)
