@@ -257,6 +257,59 @@ def test_coded_statistics_leave_the_trained_network_as_it_is(everything: Path) -
     assert found.ticket.provenance.buffers == IndexSet.none(TOTAL)
 
 
+# --- files of other tools
+
+
+@pytest.fixture(scope="module")
+def foreign(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """State dicts of a trained and of a new network, statistics and all."""
+    folder = tmp_path_factory.mktemp("foreign")
+    ticket = read_ticket(everything / "level_00")
+    files = {name: folder / f"{name}.pt" for name in ("model", "init")}
+    torch.save({**ticket.trained, **ticket.buffers}, files["model"])
+    torch.save(network().state_dict(), files["init"])
+    return files
+
+
+@pytest.mark.parametrize("mode", ["fold", "charge"])
+def test_a_file_of_another_tool_is_certified_on_all_data(
+    foreign: dict[str, Path], tmp_path: Path, mode: str
+) -> None:
+    found = document(foreign["model"], tmp_path / "out", init=foreign["init"], batchnorm=mode)
+    assert found["data"]["n"] == TOTAL
+    assert found["prior"]["kind"] == "init"
+    assert condition(found, "V5")[0] == "checked"
+
+
+def test_statistics_of_a_file_of_another_tool_are_not_free(
+    foreign: dict[str, Path], tmp_path: Path
+) -> None:
+    problems = refused(foreign["model"], tmp_path / "a", init=foreign["init"])
+    assert set(problems) == {"V5"}
+    told = document(foreign["model"], tmp_path / "b", init=foreign["init"], trained_on="none")
+    assert condition(told, "V5")[0] == "declared"
+
+
+def test_a_file_without_its_statistics_is_refused(
+    everything: Path, foreign: dict[str, Path], tmp_path: Path
+) -> None:
+    torch.save(read_ticket(everything / "level_00").trained, tmp_path / "bare.pt")
+    with pytest.raises(InputError, match=r"missing .*1\.running_mean"):
+        certify(small_certify(tmp_path / "bare.pt", tmp_path / "out", model=MODEL))
+
+
+def test_an_impossible_variance_is_refused(foreign: dict[str, Path], tmp_path: Path) -> None:
+    state = torch.load(foreign["model"], weights_only=True)
+    state["1.running_var"][0] = -1.0
+    torch.save(state, tmp_path / "odd.pt")
+    for mode in ("fold", "charge"):
+        with pytest.raises(InputError, match="nan"):
+            certify(
+                small_certify(tmp_path / "odd.pt", tmp_path / mode, model=MODEL, batchnorm=mode,
+                              init=foreign["init"])
+            )  # fmt: skip
+
+
 # --- what has nothing to settle
 
 
