@@ -18,7 +18,7 @@ from pacbayes.certificate import (
 from pacbayes.data import Duplicates, Split, duplicates
 from pacbayes.errors import Problem, UnsoundError
 from pacbayes.pipeline.conditions import conditions
-from pacbayes.pipeline.stages import Evaluation, Stage, as_posterior, evaluate_stage
+from pacbayes.pipeline.stages import Evaluation, Stage
 from pacbayes.posterior import Prior, SpikeAndSlab, divergence
 from pacbayes.risk import count_errors, evaluate
 from pacbayes.tickets import IndexSet, tensor_digest
@@ -73,7 +73,7 @@ def gather(
             errors=evaluation.counts.errors,
             trials=evaluation.counts.trials,
         ),
-        references=_references(stage, posterior, prior, draws=evaluation.draws),
+        references=_references(stage, posterior, prior),
         conditions=_conditions(stage, prior, probed, repeated),
     )
 
@@ -159,23 +159,15 @@ def _posterior_facts(stage: Stage, posterior: SpikeAndSlab, prior: Prior) -> Pos
     )
 
 
-def _references(stage: Stage, posterior: SpikeAndSlab, prior: Prior, *, draws: int) -> References:
+def _references(stage: Stage, posterior: SpikeAndSlab, prior: Prior) -> References:
     holdout, price = None, None
     if prior.kind in ("split", "given"):
         counts = count_errors(stage.model, prior.mean, prior.buffers, stage.sample)
         holdout = counts.errors
     if prior.mask_price == "free" and prior.mask.kept < prior.mask.prunable:
         price = add_upper(count_prior_upper(m.numel(), int(m.sum())) for m in prior.mask.values())
-    zero = None
-    if prior.mask_price == "free":
-        law = as_posterior(prior)
-        # The same law has the same root, so its draws are those that were counted already.
-        label = "posterior" if law.digest == posterior.digest else "prior"
-        counts = evaluate_stage(stage, law, prior, draws=draws, label=label).counts
-        zero = (counts.errors, counts.trials)
     return References(
         holdout_errors=holdout,
-        zero_kl=zero,
         mask_price=price,
         test=_test_counts(stage, posterior),
     )

@@ -144,9 +144,6 @@ def test_without_epochs_the_posterior_is_the_prior(run: Path, tmp_path: Path) ->
     found = document(run / "level_02", tmp_path / "out", epochs=0)
     # scales are stored in float32: one part in 2^24 of each, squared
     assert float(found["posterior"]["kl_upper"]) < 1e-9
-    zero = found["reference"]["zero_kl"]
-    assert zero["errors"] == found["mc"]["errors"]
-    assert not (tmp_path / "out" / "ticket" / "prior-draws.json").exists()
 
 
 # --- fold
