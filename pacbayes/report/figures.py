@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, nan
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from pacbayes.certificate import Certificate
 from pacbayes.certificate.decimals import float_up
@@ -134,14 +134,13 @@ def bound_by_delta(certificate: Certificate, deltas: Sequence[float] = DELTAS) -
 
     Each is a valid claim of its own, if delta was chosen before looking at the table.
     """
-    pricing, document = Pricing.of(certificate), certificate.document
-    kl, rows = document["posterior"]["kl_upper"], []
+    pricing, rows = Pricing.of(certificate), []
     for delta in deltas:
         if not 0 < delta < 1:
             raise UsageError(f"delta must lie in (0, 1), got {delta}")
         factor = Fraction(delta) / pricing.delta
         other = replace(pricing, theorem=pricing.theorem * factor, draws=pricing.draws * factor)
-        rows.append((f"{delta:g}", delta, _bound(other, document["mc"], kl)))
+        rows.append((f"{delta:g}", delta, _bound(other, certificate.document)))
     return Figure(
         title=f"bound against delta: {certificate.name}",
         columns=("", "delta", "bound"),
@@ -156,16 +155,12 @@ def bound_by_n(certificate: Certificate, sizes: Sequence[int] | None = None) -> 
 
     Counted risk and divergence are kept as they are, which a new fit would not do.
     """
-    pricing, document = Pricing.of(certificate), certificate.document
-    counts, n = document["mc"], certificate.n
-    kl, rows = document["posterior"]["kl_upper"], []
+    pricing, n, rows = Pricing.of(certificate), certificate.n, []
     for size in sizes or sorted({max(8, n * 2**k // 16) for k in range(9)}):
         if size < 1:
             raise UsageError(f"n must be at least 1, got {size}")
-        trials = counts["draws"] * size
-        errors = ceil(Fraction(counts["errors"], counts["trials"]) * trials)
-        fake = {"errors": errors, "trials": trials}
-        rows.append((str(size), size, _bound(replace(pricing, n=size), fake, kl)))
+        scaled = _scaled(certificate.document, Fraction(size, n))
+        rows.append((str(size), size, _bound(replace(pricing, n=size), scaled)))
     return Figure(
         title=f"bound against n, were risk and kl the same: {certificate.name}",
         columns=("", "n", "bound"),
@@ -205,11 +200,24 @@ def trajectory(runs: Mapping[str, Sequence[Certificate]]) -> Figure:
     )
 
 
-def _bound(pricing: Pricing, counts: Mapping[str, int], kl: str) -> float:
-    if pricing.draws >= Fraction(1, 4):
-        return 1.0
-    upper = pricing.draws_upper(counts["errors"], counts["trials"])
-    return float_up(pricing.theorem_upper(upper, kl))
+def _bound(pricing: Pricing, document: Mapping[str, Any]) -> float:
+    return 1.0 if pricing.draws >= Fraction(1, 4) else float_up(pricing.claim_upper(document))
+
+
+def _scaled(document: Mapping[str, Any], factor: Fraction) -> dict[str, Any]:
+    """Return the evidence with all counts multiplied by a factor, errors rounded up."""
+    counts, stages = document["mc"], []
+    for stage in document["stages"]:
+        n = ceil(stage["n"] * factor)
+        trials: int = stage["trials"] // stage["n"] * n
+        errors = [
+            ceil(Fraction(part["errors"], stage["trials"]) * trials) for part in stage["parts"]
+        ]
+        parts = [{"errors": count} for count in errors]
+        stages.append({**stage, "n": n, "trials": trials, "parts": parts})
+    whole = int(counts["trials"] * factor)
+    wrong = ceil(Fraction(counts["errors"], counts["trials"]) * whole)
+    return {**document, "mc": {"errors": wrong, "trials": whole}, "stages": stages}
 
 
 def _require_some(certificates: Sequence[Certificate]) -> None:

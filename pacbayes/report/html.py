@@ -7,7 +7,7 @@ from typing import Final
 from pacbayes.certificate import Certificate, Comparison, Row, compare_certificates
 from pacbayes.certificate.decimals import kl_total
 from pacbayes.certificate.pricing import Pricing
-from pacbayes.certificate.spending import prices, total_nats
+from pacbayes.certificate.spending import kl_items, prices, total_nats
 from pacbayes.certificate.table import FOOTNOTE, upper_digits, upper_nats
 from pacbayes.report import figures
 from pacbayes.report.figures import Figure
@@ -17,15 +17,20 @@ from pacbayes.report.svg import scatter, stacked_bars
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 CLAIMED: Final = (
-    "The number bounds the <b>risk</b> (probability of a wrong answer, 0-1 loss) of the "
-    "<b>randomised (Gibbs) classifier</b>: every new example meets freshly drawn weights.",
+    "The number bounds the <b>risk</b> (probability of a wrong answer, 0-1 loss) {who}.",
     "It holds with the stated probability over the draw of the certificate examples and of the "
     "weights together, however the network was trained.",
     "Every published number is rounded up and follows from the integers and nats in the "
     "certificate; <code>pacbayes verify</code> recomputes all of it without network and data.",
 )
+WHO: Final = {
+    "gibbs": (
+        "of the <b>randomised (Gibbs) classifier</b>: every new example meets freshly drawn weights"
+    ),
+    "single": "of <b>one network</b>, whose digest the claim names",
+}
 NOT_CLAIMED: Final = (
-    "Nothing is said about the network with the mean weights, or about a vote of several draws.",
+    "Nothing is said about {other}, or about a vote of several draws.",
     "Nothing is said about another distribution: under shift, or for dependent examples, the "
     "number means nothing. That the examples are independent is declared, not checked.",
     "Labels are taken as given; wrong labels are part of the distribution.",
@@ -51,7 +56,6 @@ _HEADER: Final = (
     ("of mean", "nats"),
     ("of scale", "nats"),
     ("hold-out bound", "risk, prior network"),
-    ("kl = 0 bound", "risk, prior alone"),
     ("mask price", "nats"),
     ("test error", "estimate"),
 )
@@ -69,7 +73,7 @@ def report_html(certificates: Sequence[Certificate]) -> str:
         f'<p class="soft">{_text(comparison.header)}.</p>',
         _table_of(comparison),
         _overview(certificates),
-        _claims(),
+        _claims(certificates),
         *(_section(certificate) for certificate in certificates),
         _footer(certificates),
     ]
@@ -110,7 +114,6 @@ def _cells(row: Row) -> list[str]:
         upper_nats(row.kl_mean),
         upper_nats(row.kl_scale),
         "-" if row.holdout is None else upper_digits(row.holdout),
-        "-" if row.zero_kl is None else upper_digits(row.zero_kl),
         upper_nats(row.mask_price),
         "-" if row.test_risk is None else f"{row.test_risk:.4f}",
     ]
@@ -137,9 +140,14 @@ def _figure(figure: Figure, drawing: str) -> str:
     )
 
 
-def _claims() -> str:
-    claimed = "".join(f"<li>{line}</li>" for line in CLAIMED)
-    other = "".join(f"<li>{line}</li>" for line in NOT_CLAIMED)
+def _claims(certificates: Sequence[Certificate]) -> str:
+    found = sorted({certificate.predictor for certificate in certificates})
+    words = {
+        "who": ", or ".join(WHO[predictor] for predictor in found),
+        "other": "another network" if found == ["single"] else "the network with the mean weights",
+    }
+    claimed = "".join(f"<li>{line.format(**words)}</li>" for line in CLAIMED)
+    other = "".join(f"<li>{line.format(**words)}</li>" for line in NOT_CLAIMED)
     return f"<h2>What is claimed</h2><ul>{claimed}</ul><h2>What is not claimed</h2><ul>{other}</ul>"
 
 
@@ -171,21 +179,21 @@ def _facts(certificate: Certificate) -> str:
             f"counted risk: {counts['errors']} errors in {counts['trials']} trials, "
             f"{counts['draws']} weight draws for each of {certificate.n} examples",
         ),
-        (
-            upper_digits(counts["risk_upper"]),
-            f"risk upper value, at the draws' share {Pricing.of(certificate).draws} of delta",
-        ),
     ]
-    holdout, zero, test = (reference[key] for key in ("holdout", "zero_kl", "test"))
+    if certificate.predictor == "gibbs":
+        share = Pricing.of(certificate).draws
+        label = f"risk upper value, at the draws' share {share} of delta"
+        facts.append((upper_digits(counts["risk_upper"]), label))
+    holdout, test = reference["holdout"], reference["test"]
     if holdout is not None:
         facts.append((upper_digits(holdout["risk_upper"]), "hold-out bound of the prior network"))
-    if zero is not None:
-        facts.append((upper_digits(zero["risk_upper"]), "bound of the prior alone (kl = 0)"))
     if reference["mask_price"] is not None:
-        paid = certificate.document["prior"]["mask"]["price"] == "count"
-        what = "paid" if paid else "free here: the mask has not seen these examples"
         price = upper_nats(reference["mask_price"]["nats"])
+        what = "free here: the mask has not seen these examples"
         facts.append((f"{price} nats", f"price of the mask ({what})"))
+    elif certificate.document["prior"]["mask"]["price"] != "free":
+        price = upper_nats(kl_items(certificate.document)["mask"])
+        facts.append((f"{price} nats", "price of the mask (paid)"))
     if test is not None:
         rate = test["errors"] / test["trials"]
         facts.append((f"{rate:.4f}", f"test error, an estimate: {test['errors']}/{test['trials']}"))
@@ -233,13 +241,14 @@ def _conditions(certificate: Certificate) -> str:
 
 def _identity(certificate: Certificate) -> str:
     document = certificate.document
-    data = document["data"]
+    data, bound = document["data"], document["bound"]
+    constant = "" if bound["parameter"] is None else f", C = {bound['parameter']}"
     rows = [
         ("data", f"{data['name']}: {data['description']}"),
         ("preprocessing", data["transform"]["text"]),
         ("certificate part", f"{data['n']} of {data['total']} examples, {data['classes']} classes"),
         ("prior", document["prior"]["kind"]),
-        ("bound", f"{document['bound']['id']}, constant {document['bound']['constant']}"),
+        ("bound", bound["id"] + constant),
         ("checkpoint SHA-256", document["posterior"]["checkpoint_sha256"]),
         ("certificate SHA-256", document["self_sha256"]),
     ]
