@@ -26,7 +26,7 @@ class Citation:
     """
 
     key: str
-    kind: Literal["article", "inproceedings", "techreport", "misc"]
+    kind: Literal["article", "book", "inproceedings", "techreport", "misc"]
     author: str
     title: str
     year: int
@@ -139,7 +139,43 @@ _LANGFORD: Final = Citation(
         ("volume", "6"),
         ("pages", "273--306"),
     ),
-    used_for="hold-out bound: the test set bound",
+    used_for="one network: the test set bound, and the bound for a network with a code",
+)
+_CATONI: Final = Citation(
+    key="catoni2007pac",
+    kind="book",
+    author="Catoni, Olivier",
+    title="{PAC}-{B}ayesian Supervised Classification: The Thermodynamics of Statistical Learning",
+    year=2007,
+    where=(
+        ("publisher", "Institute of Mathematical Statistics"),
+        ("series", "IMS Lecture Notes Monograph Series"),
+        ("volume", "56"),
+    ),
+    used_for="the bound: without a constant that grows with n, at a rate fixed beforehand",
+)
+_RIVASPLATA: Final = Citation(
+    key="rivasplata2020beyond",
+    kind="inproceedings",
+    author=(
+        "Rivasplata, Omar and Kuzborskij, Ilja and Szepesv{\\'a}ri, Csaba and Shawe-Taylor, John"
+    ),
+    title="{PAC}-{B}ayes Analysis Beyond the Usual Bounds",
+    year=2020,
+    where=(("booktitle", "Advances in Neural Information Processing Systems 33"),),
+    used_for="the bound: one network drawn from the posterior",
+)
+_RECURSIVE: Final = Citation(
+    key="wu2024recursive",
+    kind="inproceedings",
+    author=(
+        "Wu, Yi-Shan and Zhang, Yijie and Ch{\\'e}rief-Abdellatif, Badr-Eddine and Seldin, Yevgeny"
+    ),
+    title="Recursive {PAC}-{B}ayes: A Frequentist Approach to Sequential Prior Updates with No "
+    "Information Loss",
+    year=2024,
+    where=(("booktitle", "Advances in Neural Information Processing Systems 37"),),
+    used_for="the bound: a chain of posteriors, each the prior of the next",
 )
 _AMBROLADZE: Final = Citation(
     key="ambroladze2006tighter",
@@ -171,18 +207,31 @@ _FRANKLE: Final = Citation(
 )
 
 
+_KL: Final = (_MAURER, _LANGFORD_SEEGER, _GERMAIN)
+_THEOREMS: Final[dict[str, tuple[Citation, ...]]] = {
+    "pb-kl-maurer": _KL,
+    "catoni": (_CATONI,),
+    "recursive": (_RECURSIVE, *_KL),
+    "disintegrated": (_RIVASPLATA, _CATONI, _MAURER),
+    "occam": (_LANGFORD,),
+    "test-set": (_LANGFORD,),
+}
+_DRAWS: Final = (_CLOPPER, _HOEFFDING, _GREENBERG)
+
+
 def citations(certificate: Certificate) -> tuple[Citation, ...]:
     """Return the sources that one certificate rests on."""
     document = certificate.document
-    kind, holdout = document["prior"]["kind"], document["reference"]["holdout"]
+    kind, bound = document["prior"]["kind"], document["bound"]["id"]
+    theorem = _THEOREMS[bound]
     optional = (
-        (_LANGFORD, holdout is not None),
+        (_LANGFORD, document["reference"]["holdout"] is not None and _LANGFORD not in theorem),
         (_AMBROLADZE, kind == "split"),
-        (_DZIUGAITE, True),
+        (_DZIUGAITE, bound not in ("occam", "test-set")),
         (_FRANKLE, certificate.sparsity > 0),
     )
-    always = (_MAURER, _LANGFORD_SEEGER, _GERMAIN, _CLOPPER, _HOEFFDING, _GREENBERG)
-    return (*always, *(citation for citation, used in optional if used))
+    draws = _DRAWS if certificate.predictor == "gibbs" else ()
+    return (*theorem, *draws, *(citation for citation, used in optional if used))
 
 
 def cite(certificates: Iterable[Certificate], form: Form = "bibtex") -> str:
