@@ -22,6 +22,7 @@ from pacbayes.certificate.facts import (
     PriorFacts,
     References,
     Seen,
+    StageFacts,
     TensorFacts,
     ToolFacts,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Report",
     "Row",
     "Seen",
+    "StageFacts",
     "TensorFacts",
     "Tolerance",
     "ToolFacts",

@@ -22,19 +22,20 @@ class Row:
     Attributes:
         name: subject of the claim.
         role: last part of the name.
+        predictor: ``gibbs`` or ``single`` (one network).
+        theorem: identifier of the bound.
         prior: kind of the prior.
         sparsity: fraction of removed weights.
         n: examples that the claim rests on.
         errors: wrong (example, draw) pairs.
         trials: counted pairs.
-        draws_upper: upper value of the Gibbs risk on the certificate part.
+        draws_upper: upper value of the predictor's risk on the certificate part.
         kl_upper: nats of the divergence, in total.
         kl_mask: the part of them spent on the mask.
         kl_mean: the part spent on the means.
         kl_scale: the part spent on the scales.
         bound: certified upper value of the risk.
         holdout: bound of the deterministic prior network, or ``None``.
-        zero_kl: bound of the prior as posterior, or ``None``.
         mask_price: nats of the mask's code, paid or not, or ``None``.
         test: (errors, trials) on a test set, or ``None``.
         delta: failure probability of the file's own claim.
@@ -43,6 +44,8 @@ class Row:
 
     name: str
     role: str
+    predictor: str
+    theorem: str
     prior: str
     sparsity: float
     n: int
@@ -55,7 +58,6 @@ class Row:
     kl_scale: str
     bound: str
     holdout: str | None
-    zero_kl: str | None
     mask_price: str | None
     test: tuple[int, int] | None
     delta: str
@@ -63,7 +65,7 @@ class Row:
 
     @property
     def draws_risk(self) -> float:
-        """Counted Gibbs risk on the certificate part; an estimate, not a bound."""
+        """Counted risk on the certificate part; an estimate, not a bound."""
         return self.errors / self.trials
 
     @property
@@ -77,6 +79,8 @@ class Row:
         return {
             "name": self.name,
             "role": self.role,
+            "predictor": self.predictor,
+            "theorem": self.theorem,
             "prior": self.prior,
             "sparsity": f"{self.sparsity:.6f}",
             "n": self.n,
@@ -91,7 +95,6 @@ class Row:
             },
             "bound": self.bound,
             "holdout": self.holdout,
-            "zero_kl": self.zero_kl,
             "mask_price": self.mask_price,
             "test": test,
             "delta_of_file": self.delta,
@@ -118,7 +121,9 @@ class Comparison:
     def header(self) -> str:
         """How delta was divided, and what the numbers are about."""
         count = len(self.rows)
-        text = "risk of the randomised (Gibbs) classifier, 0-1 loss, labels as given; "
+        gibbs = all(row.predictor == "gibbs" for row in self.rows)
+        who = "randomised (Gibbs) classifier" if gibbs else "predictor named in each row"
+        text = f"risk of the {who}, 0-1 loss, labels as given; "
         if count == 1:
             return text + f"certified at delta = {self.rows[0].delta}"
         deltas = " or ".join(sorted({row.delta for row in self.rows}))
@@ -170,18 +175,15 @@ def _row(certificate: Certificate, parts: int) -> Row:
     document = certificate.document
     pricing, counts = Pricing.of(certificate).divided_by(parts), document["mc"]
     reference = document["reference"]
-    holdout, zero, test = reference["holdout"], reference["zero_kl"], reference["test"]
+    holdout, test = reference["holdout"], reference["test"]
     draws_upper = pricing.draws_upper(counts["errors"], counts["trials"])
     kl_upper = document["posterior"]["kl_upper"]
-    bound = pricing.theorem_upper(draws_upper, kl_upper)
     items = kl_items(document)
-    zero_kl = None
-    if zero is not None:
-        zero_upper = pricing.draws_upper(zero["errors"], zero["trials"])
-        zero_kl = pricing.theorem_upper(zero_upper, "0")
     return Row(
         name=certificate.name,
         role=certificate.role,
+        predictor=certificate.predictor,
+        theorem=pricing.bound,
         prior=document["prior"]["kind"],
         sparsity=certificate.sparsity,
         n=certificate.n,
@@ -192,14 +194,21 @@ def _row(certificate: Certificate, parts: int) -> Row:
         kl_mask=items["mask"],
         kl_mean=items["mean"],
         kl_scale=items["scale"],
-        bound=certificate.risk_upper if parts == 1 else bound,
+        bound=certificate.risk_upper if parts == 1 else pricing.claim_upper(document),
         holdout=None if holdout is None else pricing.holdout_upper(holdout["errors"]),
-        zero_kl=zero_kl,
-        mask_price=None if reference["mask_price"] is None else reference["mask_price"]["nats"],
+        mask_price=_mask_price(document, items["mask"]),
         test=None if test is None else (test["errors"], test["trials"]),
         delta=certificate.delta_total,
         own_bound=certificate.risk_upper,
     )
+
+
+def _mask_price(document: dict[str, Any], paid: str) -> str | None:
+    """Return the nats of the mask's code: what was paid, or what a free mask would have cost."""
+    if document["prior"]["mask"]["price"] != "free":
+        return paid
+    told = document["reference"]["mask_price"]
+    return None if told is None else str(told["nats"])
 
 
 def _finding(row: Row, first: Row) -> str:

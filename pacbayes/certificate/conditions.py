@@ -36,7 +36,7 @@ TITLES: Final[dict[str, str]] = {
     "V24": "every parameter is in the divergence",
     "V25": "the posterior has no mass where the prior has none",
     "V26": "the weights drawn follow the law in the divergence",
-    "V27": "the predictor is the randomised (Gibbs) classifier",
+    "V27": "the predictor is the one that the claim names",
     "V28": "no pre-training of the prior saw the certificate part",
     "V29": "draws are independent of everything fitted and of each other",
     "V30": "the constant of the theorem holds for this n",

@@ -88,6 +88,11 @@ class Certificate:
         return int(self.document["data"]["n"])
 
     @property
+    def predictor(self) -> str:
+        """What the claim is about: ``gibbs`` or ``single`` (one network)."""
+        return str(self.document["predictor"])
+
+    @property
     def is_vacuous(self) -> bool:
         """Whether the claim says nothing: the bound is 1."""
         return self.risk_upper == "1"
@@ -127,21 +132,6 @@ def self_hash(document: dict[str, Any]) -> str:
     """Return the SHA-256 over the canonical bytes of a document without its ``self_sha256``."""
     body = {key: value for key, value in document.items() if key != "self_sha256"}
     return hashlib.sha256(canonical(body)).hexdigest()
-
-
-def statement(name: str, n: int, delta_total: str, risk_upper: str) -> str:
-    """Return the sentence that a certificate claims, in the checker's words.
-
-    Example:
-        >>> statement("lenet300/mnist/ticket", 30000, "0.05", "0.0289")[:34]
-        'With probability at least 1 - 0.05'
-    """
-    return (
-        f"With probability at least 1 - {delta_total} over the draw of the {n} certificate examples"
-        f" and of the evaluation's random weights, the randomised (Gibbs) classifier {name} errs on"
-        f" a new example of the same distribution with probability at most {risk_upper}"
-        " (0-1 loss, labels as given)."
-    )
 
 
 def read_bytes(path: Path | str, *, limit: int = checker.MAX_BYTES) -> bytes:

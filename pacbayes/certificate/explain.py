@@ -5,7 +5,7 @@ from decimal import Decimal
 from pacbayes.certificate.decimals import kl_total
 from pacbayes.certificate.document import Certificate
 from pacbayes.certificate.pricing import Pricing
-from pacbayes.certificate.spending import prices, total_nats
+from pacbayes.certificate.spending import kl_items, prices, total_nats
 from pacbayes.certificate.table import upper_digits, upper_nats
 
 
@@ -30,21 +30,40 @@ def _meaning(certificate: Certificate) -> list[str]:
     if certificate.is_vacuous:
         summary = "the bound is 1: vacuous, this certificate says nothing about the risk"
     else:
-        summary = f"certified risk of the Gibbs classifier: at most {upper_digits(bound)}"
+        single = certificate.predictor == "single"
+        who = "this one network" if single else "the Gibbs classifier"
+        summary = f"certified risk of {who}: at most {upper_digits(bound)}"
     return [f"{certificate.name}: {summary}", certificate.claim.statement]
 
 
 def _counts(certificate: Certificate) -> list[str]:
     counts, pricing = certificate.document["mc"], Pricing.of(certificate)
     rate = counts["errors"] / counts["trials"]
+    if pricing.single:
+        return [
+            f"errors on the {certificate.n} certificate examples: {counts['errors']} = {rate:.4f}"
+        ]
     upper = counts["risk_upper"]
     slack = max(0.0, float(Decimal(upper)) - rate)
-    return [
+    lines = [
         f"risk on the {certificate.n} certificate examples: {counts['errors']} errors in "
         f"{counts['trials']} trials ({counts['draws']} draws each) = {rate:.4f}",
         f"  with sampling of weights: at most {upper_digits(upper)} "
         f"(+{slack:.1e} at delta share {pricing.draws})",
     ]
+    return [*lines, *_stages(certificate)]
+
+
+def _stages(certificate: Certificate) -> list[str]:
+    """Say what each stage of a recursive bound adds."""
+    lines = []
+    for place, stage in enumerate(certificate.document["stages"]):
+        uppers = ", ".join(upper_digits(part["risk_upper"]) for part in stage["parts"])
+        lines.append(
+            f"  stage {place + 1}: n {stage['n']}, gamma {stage['gamma']}, "
+            f"kl {upper_nats(stage['kl_upper'])} nats, parts at most {uppers}"
+        )
+    return lines
 
 
 def _spending(certificate: Certificate) -> list[str]:
@@ -82,22 +101,21 @@ def _spending(certificate: Certificate) -> list[str]:
 
 def _beside(certificate: Certificate) -> list[str]:
     reference, lines = certificate.document["reference"], []
-    holdout, zero = reference["holdout"], reference["zero_kl"]
+    holdout = reference["holdout"]
     if holdout is not None:
         lines.append(
             f"hold-out bound of the deterministic prior network: "
             f"{upper_digits(holdout['risk_upper'])} ({holdout['errors']} errors in {holdout['n']})"
         )
-    if zero is not None:
+    price = certificate.document["prior"]["mask"]["price"]
+    if price == "free" and reference["mask_price"] is not None:
+        nats = upper_nats(reference["mask_price"]["nats"])
         lines.append(
-            f"bound with the prior as posterior (kl = 0): {upper_digits(zero['risk_upper'])}"
+            f"price of the mask: {nats} nats (free here, the mask has not seen these examples)"
         )
-    if reference["mask_price"] is not None:
-        paid = certificate.document["prior"]["mask"]["price"] == "count"
-        state = "paid above" if paid else "free here, the mask has not seen these examples"
-        lines.append(
-            f"price of the mask: {upper_nats(reference['mask_price']['nats'])} nats ({state})"
-        )
+    elif price != "free":
+        nats = upper_nats(kl_items(certificate.document)["mask"])
+        lines.append(f"price of the mask: {nats} nats (paid above)")
     test = reference["test"]
     if test is not None:
         rate = test["errors"] / test["trials"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["init", "zero", "split", "given"]
-Price = Literal["free", "count"]
+Kind = Literal["init", "zero", "split", "given", "code"]
+Price = Literal["free", "count", "gates", "code"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +92,11 @@ class PriorFacts:
         sha256: digest of the prior, its chosen scales included.
         seen: indices that means, fixed scales, buffers and a free mask have seen.
         mask_seen: indices that the mask has seen.
-        mask_price: ``free`` when the mask belongs to the prior, ``count`` when its code is charged.
+        mask_price: ``free`` when the mask belongs to the prior, ``count`` when its code is charged,
+            ``gates`` when inclusion is learned, ``code`` when the whole network is coded.
         grid: ``ScaleGrid.to_json()`` when scales were chosen on a grid, else ``None``; the union
             entries for it are added by :func:`~pacbayes.certificate.issue.issue`.
+        inclusion_grid: the same for the prior's inclusion probabilities, with learned gates.
     """
 
     kind: Kind
@@ -103,6 +105,7 @@ class PriorFacts:
     mask_seen: Seen
     mask_price: Price
     grid: Mapping[str, str | int] | None = None
+    inclusion_grid: Mapping[str, str | int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the section ``prior`` of the certificate."""
@@ -112,6 +115,7 @@ class PriorFacts:
             "seen": self.seen.to_json(),
             "mask": {"source_seen": self.mask_seen.to_json(), "price": self.mask_price},
             "grid": None if self.grid is None else dict(self.grid),
+            "inclusion_grid": None if self.inclusion_grid is None else dict(self.inclusion_grid),
         }
 
 
@@ -126,11 +130,13 @@ class TensorFacts:
         sha256: ``tensor_digest`` of the posterior mean.
         n_weights: number of entries.
         n_active: number of entries that can be non-zero.
-        prior_scale: standard deviation of the prior, ``repr`` of the double.
+        prior_scale: standard deviation of the prior, ``repr`` of the double; ``None`` where there
+            is not one for the tensor: a code, a fixed network, the last of a chain of posteriors.
         grid_index: its position on the grid, ``None`` without a grid.
-        mask: nats for the mask: 0, or the count code ln(d + 1) + ln C(d, k).
-        mean: nats for the means.
-        scale: nats for the scales.
+        mask: nats for the mask: 0, or the count code ln(d + 1) + ln C(d, k), or those of gates.
+        mean: nats for the means; of a code, for the values; of a density ratio, with its sign.
+        scale: nats for the scales; of a code, for its header; of a density ratio, with its sign.
+        inclusion_index: position of the prior's inclusion on its grid, with learned gates.
     """
 
     name: str
@@ -139,11 +145,12 @@ class TensorFacts:
     sha256: str
     n_weights: int
     n_active: int
-    prior_scale: str
+    prior_scale: str | None
     grid_index: int | None
     mask: str
     mean: str
     scale: str
+    inclusion_index: int | None = None
 
     @property
     def items(self) -> tuple[str, str, str]:
@@ -161,6 +168,7 @@ class TensorFacts:
             "n_active": self.n_active,
             "prior_scale": self.prior_scale,
             "grid_index": self.grid_index,
+            "inclusion_index": self.inclusion_index,
             "kl": {"mask": self.mask, "mean": self.mean, "scale": self.scale},
         }
 
@@ -170,22 +178,25 @@ class PosteriorFacts:
     """The posterior.
 
     Attributes:
-        sha256: ``SpikeAndSlab.digest``.
+        sha256: ``SpikeAndSlab.digest``; for a code, the digest of its bytes.
         checkpoint_sha256: digest of the ticket or checkpoint that the claim is about.
         tensors: one entry per parameter.
+        network_sha256: digest of the weights of the one network that is certified; ``None`` for a
+            Gibbs classifier.
     """
 
     sha256: str
     checkpoint_sha256: str
     tensors: tuple[TensorFacts, ...]
+    network_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawFacts:
-    """The evaluation of the Gibbs classifier on the certificate part.
+    """The evaluation on the certificate part.
 
     Attributes:
-        draws: fresh weight draws per example, fixed beforehand.
+        draws: fresh weight draws per example, fixed beforehand; 1 for one network.
         errors: number of wrong (example, draw) pairs.
         trials: number of pairs, ``draws * n``.
     """
@@ -196,18 +207,40 @@ class DrawFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageFacts:
+    """One stage of a recursive bound, on examples that the posterior before it has not seen.
+
+    Attributes:
+        n: number of those examples.
+        indices_sha256: digest of their indices.
+        posterior_sha256: digest of the stage's posterior.
+        kl_upper: upper value of KL(this posterior || the one before) in nats.
+        gamma: factor of the bound before, a decimal string; ``"0"`` in the first stage.
+        trials: counted (example, draw) pairs, a multiple of n.
+        errors: in the first stage the errors; later the pairs whose excess loss ``loss - gamma
+            loss'`` is at least 0, at least ``1 - gamma``, and 1.
+    """
+
+    n: int
+    indices_sha256: str
+    posterior_sha256: str
+    kl_upper: str
+    gamma: str
+    trials: int
+    errors: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class References:
     """Numbers shown beside the claim; none of them enters it.
 
     Attributes:
         holdout_errors: errors of the deterministic prior network on the certificate part.
-        zero_kl: (errors, trials) of the evaluation with the prior as posterior.
-        mask_price: nats of the mask's code, where the mask was free; a charged mask fills it.
+        mask_price: nats of the mask's code, where the mask was free.
         test: (errors, trials) on a test set, informative.
     """
 
     holdout_errors: int | None = None
-    zero_kl: tuple[int, int] | None = None
     mask_price: str | None = None
     test: tuple[int, int] | None = None
 

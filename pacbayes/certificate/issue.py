@@ -12,7 +12,7 @@ from pacbayes.bounds.binomial import LARGEST_TRIALS
 from pacbayes.certificate import checker
 from pacbayes.certificate.conditions import Condition, in_order, problems
 from pacbayes.certificate.decimals import decimal_text, float_up, kl_total, plain, ratio_text
-from pacbayes.certificate.document import Certificate, canonical, self_hash, statement
+from pacbayes.certificate.document import Certificate, canonical, self_hash
 from pacbayes.certificate.facts import (
     Choice,
     DataFacts,
@@ -20,13 +20,14 @@ from pacbayes.certificate.facts import (
     PosteriorFacts,
     PriorFacts,
     References,
+    StageFacts,
     ToolFacts,
 )
-from pacbayes.certificate.pricing import TRIED, Constant, Pricing
+from pacbayes.certificate.pricing import SINGLE, TRIED, BoundId, Pricing, recursive_upper
 from pacbayes.certificate.tool import this_tool
 from pacbayes.errors import InputError, Problem, UnsoundError, UsageError, VerificationError
 
-DESIGN = "fresh-weights"
+DESIGN, ONE_NETWORK = "fresh-weights", "one-network"
 _ATTEMPTS = 12
 
 
@@ -58,7 +59,9 @@ def issue(
     references: References | None = None,
     priors_tried: int = 1,
     union: Sequence[Choice] = (),
-    constant: Constant = "2sqrt(n)",
+    bound: BoundId = "pb-kl-maurer",
+    parameter: str | None = None,
+    stages: Sequence[StageFacts] = (),
     environment: Mapping[str, str | int] | None = None,
     tool: ToolFacts | None = None,
 ) -> Certificate:
@@ -74,12 +77,15 @@ def issue(
         data: the data that the claim is about.
         prior: the prior.
         posterior: the posterior with its itemised divergence.
-        draws: error counts of the Gibbs classifier on the certificate part.
+        draws: error counts of the predictor on the certificate part.
         conditions: what is known about each of V1 to V32, in any order.
         references: numbers shown beside the claim.
         priors_tried: how many priors were tried on this certificate part, this one included.
         union: further choices on the prior's side; grids and tried priors are added here.
-        constant: constant of the theorem.
+        bound: the theorem; it decides whether the predictor is the randomised (Gibbs) classifier
+            or one network.
+        parameter: Catoni's constant, a decimal string.
+        stages: the stages of a recursive bound, in order.
         environment: informative facts, strings and integers.
         tool: the issuing program; found by itself when ``None``.
 
@@ -100,12 +106,15 @@ def issue(
         name=name,
         pricing=Pricing(
             n=data.n,
-            theorem=confidence.theorem,
-            draws=confidence.draws,
+            bound=bound,
+            parameter=parameter,
+            theorem=confidence.delta if bound in SINGLE else confidence.theorem,
+            draws=Fraction(0) if bound in SINGLE else confidence.draws,
             weight=math.prod((Fraction(1, c.choices) for c in choices), start=Fraction(1)),
             tried=priors_tried,
-            constant=constant,
+            counts=max(1, sum(len(stage.errors) for stage in stages)),
         ),
+        stages=tuple(stages),
         data=data,
         prior=prior,
         posterior=posterior,
@@ -149,7 +158,7 @@ def _structural_problems(
 def _all_choices(
     prior: PriorFacts, posterior: PosteriorFacts, priors_tried: int, union: Sequence[Choice]
 ) -> list[Choice]:
-    """Return the choices paid for: one grid per tensor, priors tried, and the given ones."""
+    """Return the choices paid for: grids per tensor, priors tried, and the given ones."""
     if priors_tried < 1:
         raise UsageError(f"priors_tried must be at least 1, got {priors_tried}")
     choices = []
@@ -157,6 +166,13 @@ def _all_choices(
         size = int(prior.grid["size"])
         choices += [
             Choice(purpose=f"prior scale of {t.name}", choices=size) for t in posterior.tensors
+        ]
+    if prior.inclusion_grid is not None:
+        size = int(prior.inclusion_grid["size"])
+        choices += [
+            Choice(purpose=f"prior inclusion of {t.name}", choices=size)
+            for t in posterior.tensors
+            if t.inclusion_index is not None
         ]
     if priors_tried > 1:
         choices.append(Choice(purpose=TRIED, choices=priors_tried))
@@ -173,63 +189,101 @@ class _Draft:
     prior: PriorFacts
     posterior: PosteriorFacts
     draws: DrawFacts
+    stages: tuple[StageFacts, ...]
     references: References
     sections: dict[str, Any] = field(default_factory=dict)
 
     def document(self, moves: Mapping[str, int]) -> dict[str, Any]:
         """Return the document, some of its risks moved by units in the last place."""
-        pricing, draws, data = self.pricing, self.draws, self.data
+        pricing, draws = self.pricing, self.draws
         kl_upper = kl_total([item for t in self.posterior.tensors for item in t.items])
-        delta = decimal_text(pricing.delta)
         counted = _moved(pricing.draws_upper(draws.errors, draws.trials), moves, "mc.risk_upper")
-        claimed = _moved(pricing.theorem_upper(counted, kl_upper), moves, "claim.risk_upper")
-        root = evaluation_root(
-            posterior_sha256=self.posterior.sha256,
-            prior_sha256=self.prior.sha256,
-            certificate_sha256=data.certificate_sha256,
-            draws=draws.draws,
-        )
+        stages = [self._stage(place, moves) for place in range(len(self.stages))]
+        if stages:
+            claimed = recursive_upper(stages)
+        else:
+            claimed = pricing.theorem_upper(
+                risk_upper=counted, kl_upper=kl_upper, errors=draws.errors
+            )
         counts = {"errors": draws.errors, "trials": draws.trials, "risk_upper": counted}
         document = {
             **self.sections,
             "name": self.name,
-            "bound": {"id": "pb-kl-maurer", "constant": pricing.constant},
-            "predictor": "gibbs",
+            "bound": {"id": pricing.bound, "parameter": pricing.parameter},
+            "predictor": "single" if pricing.single else "gibbs",
             "loss": {"id": "zero-one", "ties": "error", "nonfinite": "error", "margin_tau": "0"},
             "claim": {
-                "risk_upper": claimed,
-                "delta_total": delta,
-                "statement": statement(self.name, data.n, delta, claimed),
+                "risk_upper": _moved(claimed, moves, "claim.risk_upper"),
+                "delta_total": decimal_text(pricing.delta),
             },
-            "delta_shares": [
-                {"purpose": "theorem", "share": ratio_text(pricing.theorem)},
-                {"purpose": "draws", "share": ratio_text(pricing.draws)},
-            ],
-            "data": data.to_json(),
+            "delta_shares": self._shares(),
+            "data": self.data.to_json(),
             "prior": self.prior.to_json(),
             "posterior": {
                 "sha256": self.posterior.sha256,
                 "checkpoint_sha256": self.posterior.checkpoint_sha256,
-                "family": "spike-and-slab",
+                "network_sha256": self.posterior.network_sha256,
+                "family": "point" if pricing.single else "spike-and-slab",
                 "tensors": [tensor.to_json() for tensor in self.posterior.tensors],
                 "kl_upper": kl_upper,
             },
-            "mc": {
-                "design": DESIGN,
-                "method": "binomial",
-                "draws": draws.draws,
-                "root_sha256": root,
-                **counts,
-            },
-            "evidence": {"id": "pb-kl-maurer", "n": data.n, "kl_upper": kl_upper, **counts},
+            "stages": stages,
+            "mc": self._evaluation(counts),
+            "evidence": {"id": pricing.bound, "n": pricing.n, "kl_upper": kl_upper, **counts},
             "reference": self._reference(moves),
         }
+        document["claim"]["statement"] = checker.statement(document)
         return {**document, "self_sha256": self_hash(document)}
+
+    def _shares(self) -> list[dict[str, str]]:
+        shares = {"theorem": self.pricing.theorem}
+        if not self.pricing.single:
+            shares["draws"] = self.pricing.draws
+        return [{"purpose": k, "share": ratio_text(share)} for k, share in shares.items()]
+
+    def _evaluation(self, counts: Mapping[str, Any]) -> dict[str, Any]:
+        single = self.pricing.single
+        design = ONE_NETWORK if single else DESIGN
+        root = evaluation_root(
+            posterior_sha256=self.posterior.sha256,
+            prior_sha256=self.prior.sha256,
+            certificate_sha256=self.data.certificate_sha256,
+            draws=self.draws.draws,
+            design=design,
+        )
+        return {
+            "design": design,
+            "method": "exact" if single else "binomial",
+            "draws": self.draws.draws,
+            "root_sha256": root,
+            **counts,
+        }
+
+    def _stage(self, place: int, moves: Mapping[str, int]) -> dict[str, Any]:
+        """Return the entry of one stage: each count with its own upper values."""
+        stage, pricing = self.stages[place], self.pricing
+        parts = []
+        for i, errors in enumerate(stage.errors):
+            name = f"stages[{place}].parts[{i}]"
+            counted = pricing.draws_upper(errors, stage.trials)
+            counted = _moved(counted, moves, f"{name}.mc_risk_upper")
+            events = len(self.stages) * len(stage.errors)
+            upper = pricing.kl_upper(counted, stage.kl_upper, n=stage.n, parts=events)
+            upper = _moved(upper, moves, f"{name}.risk_upper")
+            parts.append({"errors": errors, "mc_risk_upper": counted, "risk_upper": upper})
+        return {
+            "n": stage.n,
+            "indices_sha256": stage.indices_sha256,
+            "posterior_sha256": stage.posterior_sha256,
+            "kl_upper": stage.kl_upper,
+            "gamma": stage.gamma,
+            "trials": stage.trials,
+            "parts": parts,
+        }
 
     def _reference(self, moves: Mapping[str, int]) -> dict[str, Any]:
         given, pricing = self.references, self.pricing
-        section: dict[str, Any] = {"holdout": None, "zero_kl": None, "mask_price": None}
-        section["test"] = None
+        section: dict[str, Any] = {"holdout": None, "mask_price": None, "test": None}
         if given.holdout_errors is not None:
             upper = pricing.holdout_upper(given.holdout_errors)
             section["holdout"] = {
@@ -237,21 +291,7 @@ class _Draft:
                 "n": pricing.n,
                 "risk_upper": _moved(upper, moves, "reference.holdout.risk_upper"),
             }
-        if given.zero_kl is not None:
-            errors, trials = given.zero_kl
-            counted = pricing.draws_upper(errors, trials)
-            counted = _moved(counted, moves, "reference.zero_kl.mc_risk_upper")
-            upper = pricing.theorem_upper(counted, "0")
-            section["zero_kl"] = {
-                "errors": errors,
-                "trials": trials,
-                "mc_risk_upper": counted,
-                "risk_upper": _moved(upper, moves, "reference.zero_kl.risk_upper"),
-            }
-        if self.prior.mask_price == "count":
-            nats = kl_total([tensor.mask for tensor in self.posterior.tensors])
-            section["mask_price"] = {"nats": nats}
-        elif given.mask_price is not None:
+        if given.mask_price is not None:
             section["mask_price"] = {"nats": given.mask_price}
         if given.test is not None:
             section["test"] = {"errors": given.test[0], "trials": given.test[1]}

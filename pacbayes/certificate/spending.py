@@ -10,7 +10,10 @@ from pacbayes.certificate.decimals import kl_total
 from pacbayes.certificate.document import Certificate
 from pacbayes.certificate.pricing import Pricing
 
-GRID: Final = "prior scale of "
+GRIDS: Final = {"prior scale of ": "prior scales", "prior inclusion of ": "prior inclusions"}
+
+WITH_CONSTANT: Final = ("pb-kl-maurer", "disintegrated", "recursive")
+"""Bounds that pay ln(2 sqrt(n))."""
 
 ITEMS: Final = ("mask", "mean", "scale")
 
@@ -55,15 +58,20 @@ def prices(certificate: Certificate) -> tuple[Price, ...]:
     """Return what the theorem pays besides the divergence."""
     pricing, union = Pricing.of(certificate), certificate.document["union"]
     share = pricing.theorem
+    found = []
+    if pricing.bound in WITH_CONSTANT:
+        nats = math.log(2.0) + math.log(certificate.n) / 2
+        found.append(Price(label="ln(2 sqrt(n))", nats=nats, source="constant"))
     label = f"ln(1/delta) with delta share {share}"
-    found = [_constant(certificate), Price(label=label, nats=_log_inverse(share), source="delta")]
-    grid = [u for u in union if u["purpose"].startswith(GRID)]
-    if grid:
-        size = grid[0]["choices"]
-        label = f"prior scales: {len(grid)} tensors, grid of {size}"
-        found.append(Price(label=label, nats=len(grid) * math.log(size), source="choice"))
+    found.append(Price(label=label, nats=_log_inverse(share), source="delta"))
+    for prefix, what in GRIDS.items():
+        grid = [entry["choices"] for entry in union if entry["purpose"].startswith(prefix)]
+        if grid:
+            label = f"{what}: {len(grid)} tensors, grid of {grid[0]}"
+            nats = sum(math.log(size) for size in grid)
+            found.append(Price(label=label, nats=nats, source="choice"))
     for entry in union:
-        if not entry["purpose"].startswith(GRID):
+        if not entry["purpose"].startswith(tuple(GRIDS)):
             label = f"{entry['purpose']}: {entry['choices']} choices"
             found.append(Price(label=label, nats=math.log(entry["choices"]), source="choice"))
     return tuple(found)
@@ -73,20 +81,21 @@ def parts(certificate: Certificate) -> tuple[Part, ...]:
     """Return what a bound consists of: counted risk, draws, then each sort of nats.
 
     The rise from the upper value of the counted risk to the bound is not additive in nats; it is
-    divided among them in proportion, which is a choice of display and no claim.
+    divided among those above 0 in proportion, which is a choice of display and no claim.
     """
     document = certificate.document
     counts, bound = document["mc"], float(certificate.risk_upper)
     rate, upper = counts["errors"] / counts["trials"], float(counts["risk_upper"])
     nats = {f"kl of {item}": float(value) for item, value in kl_items(document).items()}
     nats["delta and choices"] = sum(price.nats for price in prices(certificate))
-    whole = sum(nats.values())
+    whole = sum(max(0.0, value) for value in nats.values()) or 1.0
     rise = max(0.0, bound - upper)
     found = [
         Part(name="risk", risk=min(rate, bound)),
         Part(name="draws", risk=max(0.0, min(upper, bound) - rate)),
     ]
-    found += [Part(name=k, risk=rise * value / whole, nats=value) for k, value in nats.items()]
+    for name, value in nats.items():
+        found.append(Part(name=name, risk=rise * max(0.0, value) / whole, nats=value))
     return tuple(found)
 
 
@@ -94,22 +103,6 @@ def total_nats(certificate: Certificate) -> float:
     """Return divergence and prices together, in nats (for display)."""
     kl = float(Decimal(certificate.document["posterior"]["kl_upper"]))
     return kl + sum(price.nats for price in prices(certificate))
-
-
-def _constant(certificate: Certificate) -> Price:
-    if certificate.document["bound"]["constant"] == "xi":
-        return Price(label="ln(xi(n))", nats=math.log(_xi(certificate.n)), source="constant")
-    nats = math.log(2.0) + math.log(certificate.n) / 2
-    return Price(label="ln(2 sqrt(n))", nats=nats, source="constant")
-
-
-def _xi(n: int) -> float:
-    """Return sum_j n! / ((n-j)! n^j), for display."""
-    term = total = 1.0
-    for j in range(1, min(n, 60 + 10 * math.isqrt(n)) + 1):  # term j is about exp(-j^2 / (2 n))
-        term *= (n - j + 1) / n
-        total += term
-    return total
 
 
 def _log_inverse(share: Fraction) -> float:

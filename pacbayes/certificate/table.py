@@ -63,6 +63,7 @@ _COLUMNS: Final = (
     _Column(title="name", cell=lambda row: row.name),
     _Column(title="role", cell=lambda row: row.role),
     _Column(title="prior", cell=lambda row: row.prior),
+    _Column(title="theorem", cell=lambda row: row.theorem),
     _Column(title="sparsity", cell=lambda row: f"{row.sparsity:.4f}"),
     _Column(title="n", cell=lambda row: str(row.n)),
     _Column(title="risk", cell=lambda row: _rate(row.errors, row.trials)),
@@ -73,11 +74,10 @@ _COLUMNS: Final = (
     _Column(title="of scale", cell=lambda row: upper_nats(row.kl_scale)),
     _Column(title="bound", cell=lambda row: upper_digits(row.bound)),
     _Column(title="hold-out bound", cell=lambda row: _optional(row.holdout)),
-    _Column(title="kl=0 bound", cell=lambda row: _optional(row.zero_kl)),
     _Column(title="mask price", cell=lambda row: upper_nats(row.mask_price)),
     _Column(title="test", cell=lambda row: "-" if row.test is None else _rate(*row.test)),
 )
-_LEFT: Final = ("name", "role", "prior")
+_LEFT: Final = ("name", "role", "prior", "theorem")
 
 
 def render(comparison: Comparison, form: Format = "text", *, width: int | None = None) -> str:

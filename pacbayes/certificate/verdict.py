@@ -171,7 +171,7 @@ def reasons(new: Certificate, old: Certificate) -> tuple[str, ...]:
             shown = f"{upper_nats(nats)} became {upper_nats(items[1][item])}"
             found.append(f"kl of {item} {shown} nats")
     prices = Pricing.of(old), Pricing.of(new)
-    for word in ("theorem", "draws", "weight", "constant"):
+    for word in ("theorem", "draws", "weight", "parameter"):
         values = getattr(prices[0], word), getattr(prices[1], word)
         if values[0] != values[1]:
             label = "union weight" if word == "weight" else word
@@ -180,15 +180,18 @@ def reasons(new: Certificate, old: Certificate) -> tuple[str, ...]:
     weaker = _weaker(new, old)
     if weaker:
         found.append(f"checked before, now only declared: {', '.join(weaker)}")
-    if found and new.risk_upper != old.risk_upper:
+    if found and new.risk_upper != old.risk_upper and not new.document["stages"]:
         found.append(_attribution(new, old))
     return tuple(found)
 
 
 def _attribution(new: Certificate, old: Certificate) -> str:
     """Say how much of the change comes from the risk, by exchanging it alone."""
+    counts = new.document["mc"]
     middle = Pricing.of(old).theorem_upper(
-        new.document["mc"]["risk_upper"], old.document["posterior"]["kl_upper"]
+        risk_upper=counts["risk_upper"],
+        kl_upper=old.document["posterior"]["kl_upper"],
+        errors=counts["errors"],
     )
     of_risk = float(Decimal(middle) - Decimal(old.risk_upper))
     of_rest = float(Decimal(new.risk_upper) - Decimal(middle))

@@ -18,6 +18,7 @@ from pacbayes.certificate import (
     PriorFacts,
     References,
     Seen,
+    StageFacts,
     TensorFacts,
     ToolFacts,
     checked,
@@ -137,13 +138,18 @@ def evidence(**changes: Any) -> dict[str, Any]:
         "posterior": posterior_facts(),
         "draws": DrawFacts(draws=5, errors=3312, trials=150000),
         "conditions": all_conditions(),
-        "references": References(
-            holdout_errors=640, zero_kl=(33000, 150000), mask_price=mask_nats(), test=(213, 10000)
-        ),
+        "references": References(holdout_errors=640, mask_price=mask_nats(), test=(213, 10000)),
         "environment": {"python": "3.11.7", "threads": 1},
         "tool": ToolFacts(version="0.1.0", source_sha256=sha("source")),
     }
     return base | changes
+
+
+def plain_prior(**changes: Any) -> dict[str, Any]:
+    """Arguments for a prior at the initial weights with nothing beside the claim."""
+    nothing = Seen(count=0, indices_sha256=sha("nothing"))
+    prior = prior_facts(kind="init", seen=nothing, mask_seen=nothing)
+    return evidence(prior=prior, references=References()) | changes
 
 
 def on_grid(**changes: Any) -> dict[str, Any]:
@@ -183,17 +189,130 @@ def vacuous(**changes: Any) -> dict[str, Any]:
     return base | changes
 
 
+def gates(**changes: Any) -> dict[str, Any]:
+    """Arguments for learned gates: inclusion on a grid of its own for the pruned tensors."""
+    parts = tuple(
+        replace(t, inclusion_index=None if t.name.endswith("bias") else 40, mask="310.5")
+        if not t.name.endswith("bias")
+        else t
+        for t in tensors(grid=True)
+    )
+    nothing = Seen(count=0, indices_sha256=sha("nothing"))
+    prior = prior_facts(
+        kind="init",
+        seen=nothing,
+        mask_seen=nothing,
+        mask_price="gates",
+        grid=GRID,
+        inclusion_grid={"top": "1", "steps_per_octave": 4, "size": 64},
+    )
+    base = evidence(
+        name="lenet300/toy/gates",
+        data=data_facts(n=60000),
+        prior=prior,
+        posterior=posterior_facts(parts),
+        draws=DrawFacts(draws=3, errors=9000, trials=180000),
+        references=References(),
+    )
+    return base | changes
+
+
+def one_network(parts: tuple[TensorFacts, ...], **changes: Any) -> dict[str, Any]:
+    """Arguments for a bound on one network."""
+    base = evidence(
+        name="lenet300/toy/one",
+        posterior=PosteriorFacts(
+            sha256=sha("posterior"),
+            checkpoint_sha256=sha("ticket"),
+            network_sha256=sha("network"),
+            tensors=parts,
+        ),
+        draws=DrawFacts(draws=1, errors=600, trials=30000),
+        references=References(),
+    )
+    return base | changes
+
+
+def disintegrated(**changes: Any) -> dict[str, Any]:
+    """One network drawn from the posterior, its density ratio with a negative item."""
+    first, *others = tensors()
+    parts = (replace(first, mean="41.25", scale="-12.5"), *others)
+    return one_network(parts, bound="disintegrated") | changes
+
+
+def coded(**changes: Any) -> dict[str, Any]:
+    """One network with a code: positions, values and header, nothing else in the prior."""
+    parts = tuple(
+        replace(t, prior_scale=None, mask="510.25", mean="800.5", scale="12.375") for t in tensors()
+    )
+    nothing = Seen(count=0, indices_sha256=sha("nothing"))
+    prior = prior_facts(kind="code", seen=nothing, mask_seen=nothing, mask_price="code")
+    base = one_network(
+        parts,
+        bound="occam",
+        data=data_facts(n=60000),
+        prior=prior,
+        draws=DrawFacts(draws=1, errors=1200, trials=60000),
+    )
+    return base | changes
+
+
+def unseen(**changes: Any) -> dict[str, Any]:
+    """One network that has not seen the certificate part."""
+    parts = tuple(replace(t, prior_scale=None, mask="0", mean="0", scale="0") for t in tensors())
+    return one_network(parts, bound="test-set", prior=prior_facts(kind="given")) | changes
+
+
+def recursive(**changes: Any) -> dict[str, Any]:
+    """A chain of three posteriors."""
+    parts = tuple(replace(t, prior_scale=None) for t in tensors())
+    posterior = posterior_facts(parts)
+    nothing = Seen(count=0, indices_sha256=sha("nothing"))
+    kl_upper = kl_total([item for part in parts for item in part.items])
+    stages = [
+        StageFacts(
+            n=n,
+            indices_sha256=sha(f"part {n}"),
+            posterior_sha256=posterior.sha256 if n == 15000 else sha(f"posterior {n}"),
+            kl_upper=kl_upper if n == 15000 else "812.5",
+            gamma="0" if n == 60000 else "0.5",
+            trials=2 * n,
+            errors=(6000,) if n == 60000 else (2 * n - 500, n // 20, n // 50),
+        )
+        for n in (60000, 30000, 15000)
+    ]
+    base = evidence(
+        name="lenet300/toy/recursive",
+        data=data_facts(n=60000),
+        prior=prior_facts(kind="init", seen=nothing, mask_seen=nothing),
+        posterior=posterior,
+        draws=DrawFacts(draws=1, errors=1800, trials=60000),
+        references=References(),
+        bound="recursive",
+        stages=stages,
+    )
+    return base | changes
+
+
 CASES: dict[str, Callable[..., dict[str, Any]]] = {
     "split": evidence,
     "grid": on_grid,
     "vacuous": vacuous,
+    "gates": gates,
+    "catoni": lambda: evidence(
+        bound="catoni", parameter="1.5", union=[Choice(purpose="constant C", choices=20)]
+    ),
+    "disintegrated": disintegrated,
+    "occam": coded,
+    "test-set": unseen,
+    "recursive": recursive,
     "all wrong": lambda: evidence(
-        draws=DrawFacts(draws=5, errors=149999, trials=150000), references=References()
+        draws=DrawFacts(draws=5, errors=149999, trials=150000),
+        references=References(holdout_errors=30000),
     ),
     "no errors": lambda: evidence(
         draws=DrawFacts(draws=1, errors=0, trials=30000),
-        references=References(holdout_errors=0, zero_kl=(0, 30000)),
+        references=References(holdout_errors=0),
         confidence=Confidence(Fraction(1, 1000)),
-        constant="xi",
     ),
 }

@@ -27,10 +27,7 @@ def put(document: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
 def seal(document: dict[str, Any]) -> bytes:
     """Bytes of the document with sentence and self-hash recomputed."""
     changed = copy.deepcopy(document)
-    claim = changed["claim"]
-    claim["statement"] = statement(
-        changed["name"], changed["data"]["n"], claim["delta_total"], claim["risk_upper"]
-    )
+    changed["claim"]["statement"] = statement(changed)
     changed.pop("self_sha256", None)
     changed["self_sha256"] = hashlib.sha256(canonical(changed)).hexdigest()
     return canonical(changed)
@@ -42,14 +39,11 @@ def propagate(document: dict[str, Any]) -> dict[str, Any]:
     data, counts, posterior = changed["data"], changed["mc"], changed["posterior"]
     counts["trials"] = counts["draws"] * data["n"]
     exact, up = Context(prec=2000), Context(prec=17, rounding=ROUND_CEILING)
-    total, mask = Decimal(0), Decimal(0)
+    total = Decimal(0)
     for tensor in posterior["tensors"]:
-        mask = exact.add(mask, Decimal(tensor["kl"]["mask"]))
         for item in tensor["kl"].values():
             total = exact.add(total, Decimal(item))
     posterior["kl_upper"] = str(up.plus(total))
-    if changed["prior"]["mask"]["price"] == "count":
-        changed["reference"]["mask_price"] = {"nats": str(up.plus(mask))}
     for entry in changed["union"]:
         entry["weight"] = f"1/{entry['choices']}"
     parts = ["pacbayes/evaluate/1", posterior["sha256"], changed["prior"]["sha256"]]

@@ -159,8 +159,7 @@ def put_key(document: dict[str, Any], path: Path, key: str, value: Any) -> dict[
     [
         (("predictor",), "mean"),
         (("predictor",), "majority-vote"),
-        (("bound", "id"), "catoni"),
-        (("bound", "constant"), "sqrt(n)"),
+        (("bound", "id"), "pb-mcallester"),
         (("loss", "id"), "cross-entropy"),
         (("loss", "ties"), "first"),
         (("loss", "nonfinite"), "ignore"),

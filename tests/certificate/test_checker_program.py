@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pacbayes.certificate import Certificate, checker
-from pacbayes.certificate.document import statement
 from tests.certificate.tampering import put, seal
 
 SOURCE = Path(checker.__file__)
@@ -74,12 +73,6 @@ def test_imports_nothing_but_six_standard_modules() -> None:
 
 def test_stays_short_enough_to_read() -> None:
     assert len(SOURCE.read_text().splitlines()) < 500
-
-
-def test_the_sentence_is_told_in_the_same_words_twice() -> None:
-    """The document's own template and the checker's are two copies."""
-    arguments = ("lenet300/mnist/ticket", 30000, "0.05", "0.0289")
-    assert statement(*arguments) == checker.statement(*arguments)
 
 
 def test_ambient_decimal_settings_do_not_matter(certificate: Certificate) -> None:

@@ -167,7 +167,6 @@ def test_what_is_being_gated_may_differ(kind: str) -> None:
         ("worse", ["counted risk 3312/150000", "with the risk"]),
         ("more nats", ["kl of mean 42.26 became 900 nats", "with the nats"]),
         ("fewer draws", ["draws 5 became 1"]),
-        ("other constant", ["constant 2sqrt(n) became xi"]),
         ("other shares", ["delta share of theorem 9/200 became 1/25", "delta share of draws"]),
         ("priors tried", ["union weight 1 became 1/3"]),
         ("less checked", ["checked before, now only declared: V9, V20"]),

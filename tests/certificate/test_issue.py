@@ -31,6 +31,7 @@ from tests.certificate.cases import (
     data_facts,
     evidence,
     on_grid,
+    plain_prior,
     posterior_facts,
     prior_facts,
     sha,
@@ -66,20 +67,16 @@ def test_the_grid_pays_once_per_tensor() -> None:
         ("priors tried", 3),
         ("learning rate of the prior", 7),
     ]
-    masks = [t["kl"]["mask"] for t in document["posterior"]["tensors"]]
-    assert document["reference"]["mask_price"] == {"nats": kl_total(masks)}
 
 
 def test_more_choices_cost_their_logarithm() -> None:
     """ln 1000 more nats of divergence are as good as a choice among 1000."""
-    plainly = issue(**evidence(references=References()))
-    chosen = issue(
-        **evidence(references=References(), union=[Choice(purpose="seeds", choices=1000)])
-    )
+    plainly = issue(**plain_prior())
+    chosen = issue(**plain_prior(union=[Choice(purpose="seeds", choices=1000)]))
     paid = posterior_facts(
         (*tensors(), tensor_facts(name="x", mean=repr(math.log(1000)), scale="0"))
     )
-    charged = issue(**evidence(references=References(), posterior=paid))
+    charged = issue(**plain_prior(posterior=paid))
     assert float(chosen.risk_upper) > float(plainly.risk_upper)
     assert float(chosen.risk_upper) == pytest.approx(float(charged.risk_upper), rel=1e-13)
 
@@ -123,8 +120,11 @@ def test_a_mask_that_saw_the_sample_must_be_charged() -> None:
         issue(**evidence(prior=prior_facts(mask_seen=saw)))
     charged = prior_facts(mask_seen=saw, mask_price="count")
     parts = posterior_facts(tensors(charged=True))
-    free = issue(**evidence())
-    assert issue(**evidence(prior=charged, posterior=parts)).risk_upper > free.risk_upper
+    free, beside = issue(**evidence()), References(holdout_errors=640)
+    paid = issue(**evidence(prior=charged, posterior=parts, references=beside))
+    assert paid.risk_upper > free.risk_upper
+    with pytest.raises(VerificationError, match=r"reference\.mask_price"):
+        issue(**evidence(prior=charged, posterior=parts))
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,9 @@ def test_wrong_forms_name_their_field(changes: dict[str, Any], field: str) -> No
         ({"draws": DrawFacts(draws=4, errors=3312, trials=150000)}, "mc.trials"),
         ({"posterior": posterior_facts((tensor_facts(n_weights=7),))}, "posterior.tensors[0]"),
         ({"posterior": posterior_facts((tensor_facts(mask="1"),))}, "posterior.tensors[0].kl.mask"),
-        ({"references": References(mask_price="1")}, "reference.mask_price.nats"),
-        ({"references": References(test=(2, 1))}, "reference.test.errors"),
+        ({"references": References(mask_price="1")}, "reference.mask_price"),
+        ({"references": References(holdout_errors=1, test=(2, 1))}, "reference.test"),
+        ({"references": References()}, "reference.holdout"),
         (
             {"posterior": posterior_facts((tensor_facts(), tensor_facts()))},
             "posterior.tensors",
@@ -188,8 +189,8 @@ def test_label_noise_is_carried() -> None:
 def off_by(steps: int) -> Callable[..., str]:
     honest = Pricing.theorem_upper
 
-    def proposal(self: Pricing, risk_upper: str, kl_upper: str) -> str:
-        value = float(honest(self, risk_upper, kl_upper))
+    def proposal(self: Pricing, **evidence: Any) -> str:
+        value = float(honest(self, **evidence))
         for _ in range(abs(steps)):
             value = math.nextafter(value, 1.0 if steps > 0 else 0.0)
         return plain(Decimal(value))
@@ -201,9 +202,9 @@ def off_by(steps: int) -> Callable[..., str]:
 def test_a_wrong_proposal_is_moved_until_it_is_accepted(
     monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    honest = issue(**evidence(references=References()))
+    honest = issue(**plain_prior())
     monkeypatch.setattr(Pricing, "theorem_upper", off_by(steps))
-    moved = issue(**evidence(references=References()))
+    moved = issue(**plain_prior())
     assert checker.check(moved.to_bytes())
     distance = float(moved.risk_upper) - float(honest.risk_upper)
     assert abs(distance) <= 9 * math.ulp(float(honest.risk_upper))
@@ -213,7 +214,7 @@ def test_a_wrong_proposal_is_moved_until_it_is_accepted(
 def test_a_hopeless_proposal_is_refused(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(Pricing, "theorem_upper", off_by(steps))
     with pytest.raises(VerificationError, match=r"no value fits \['claim\.risk_upper'\]"):
-        issue(**evidence(references=References()))
+        issue(**plain_prior())
 
 
 def test_evaluation_root_depends_on_everything() -> None:

@@ -33,7 +33,6 @@ def certificate(kind: str) -> Certificate:
         "other split": {"data": cases.data_facts(indices_sha256=cases.sha("x"))},
         "other data": {"data": cases.data_facts(name="toys")},
         "other name": {"name": "lenet300/toy/other"},
-        "other constant": {"constant": "xi"},
         "priors tried": {"priors_tried": 3},
         "less checked": {
             "conditions": [
