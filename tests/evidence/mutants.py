@@ -1,0 +1,242 @@
+"""`python -m tests.evidence.mutants`: do the tests see every small wrong change of the arithmetic?
+
+Each mutant runs in a forked child, whose import of the module is the changed one, until a test of
+its room fails. What survives is done again next time, unless `equivalents.json` gives a reason.
+"""
+
+import ast
+import doctest
+import hashlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from types import ModuleType
+
+import click
+
+from tests.evidence.mutate import Mutant, mutants
+from tests.evidence.shards import ROOT
+
+SECONDS = 240
+"""A mutant that runs longer hangs; the tests of a room take a fourth of that."""
+
+BOUNDS = ROOT / "pacbayes" / "bounds"
+CHECKER = ROOT / "pacbayes" / "certificate" / "checker.py"
+TARGETS = (*sorted(BOUNDS.glob("[a-z]*.py")), CHECKER)
+EQUIVALENTS = Path(__file__).with_name("equivalents.json")
+
+COARSE, DIRECTIONS = "test_coarse.py::test_", "test_directions.py::test_"
+PUSHED = f"{DIRECTIONS}published_values["
+SEARCHES = ("test_kl.py", "test_golden.py", f"{COARSE}kl_inverse_and_chernoff", f"{COARSE}kl")
+THEOREMS = ("test_theorems.py", "test_golden.py", f"{COARSE}theorems")
+
+ROOMS: dict[str, tuple[str, ...]] = {
+    "binomial": (
+        "test_binomial.py", "test_golden.py", f"{COARSE}tails", f"{COARSE}tail_sums_in_fixed_point",
+        f"{COARSE}inverted_tails", f"{DIRECTIONS}tails", f"{PUSHED}binomial]", f"{PUSHED}chernoff]",
+        "test_oracle.py::test_random_binomial_tails", "test_failing_inputs.py",
+    ),
+    "catoni": (
+        "test_theorems.py", f"{COARSE}theorems", f"{COARSE}tangents_and_grids",
+        f"{COARSE}catoni_near_the_risk", f"{PUSHED}catoni]", f"{PUSHED}catoni grid]",
+        "test_disintegrated.py",
+    ),
+    "complexity": (*THEOREMS, f"{PUSHED}kl]", f"{PUSHED}xi]"),
+    "confidence": ("test_confidence.py",),
+    "directed": (
+        "test_directed.py", f"{COARSE}primitives", f"{DIRECTIONS}logarithms", *SEARCHES,
+        f"{DIRECTIONS}kl",
+    ),
+    "disintegrated": (
+        "test_disintegrated.py", f"{COARSE}one_drawn_classifier", f"{PUSHED}rivasplata]",
+        f"{PUSHED}drawn catoni]", f"{PUSHED}renyi]", f"{PUSHED}vote]",
+    ),
+    "doubles": (
+        *SEARCHES, "test_binomial.py", "test_failing_inputs.py", "test_split.py",
+        "test_theorems.py", "test_oracle.py::test_random_kl_inverses",
+    ),
+    "factorial": (
+        "test_sums.py", f"{COARSE}factorials", f"{DIRECTIONS}factorials", "test_binomial.py",
+        f"{COARSE}sums_and_prices", "test_prices.py",
+    ),
+    "gibbs": (
+        *THEOREMS, f"{COARSE}tangents_and_grids",
+        *(f"{PUSHED}{name}]" for name in ("quad", "mcallester", "thiemann", "galvez")),
+        f"{PUSHED}galvez fixed]",
+    ),
+    "inputs": ("test_inputs.py", "test_failing_inputs.py", "test_theorems.py", "test_sums.py"),
+    "kl": (
+        *SEARCHES, f"{DIRECTIONS}kl", f"{DIRECTIONS}kl_of_fractions", f"{PUSHED}kl inverse]",
+        "test_failing_inputs.py", "test_oracle.py::test_random_kl_inverses",
+        "test_oracle.py::test_binary_kl_is_an_upper_value_within_an_ulp",
+    ),
+    "means": (
+        "test_means.py", f"{COARSE}means_of_draws", f"{PUSHED}bernstein]", f"{PUSHED}betting]",
+    ),
+    "prices": ("test_prices.py", f"{COARSE}sums_and_prices", f"{DIRECTIONS}prices"),
+    "single": ("test_theorems.py", f"{COARSE}inverted_tails", f"{PUSHED}occam]",
+               f"{PUSHED}test set]", "test_golden.py"),
+    "split": (
+        "test_split.py", f"{COARSE}losses_of_few_values", f"{DIRECTIONS}losses_of_few_values",
+    ),
+    "sums": ("test_sums.py", f"{COARSE}sums_and_prices", f"{DIRECTIONS}prices", "test_golden.py"),
+    "xi": ("test_theorems.py", f"{COARSE}xi", f"{DIRECTIONS}prices", "test_golden.py"),
+}  # fmt: skip
+"""The tests of each file of bounds, the likely killers first."""
+
+CHECKER_FIRST = ("test_checker_arithmetic", "test_checker_rules", "test_checker_form")
+
+
+def tests_of(target: Path) -> list[str]:
+    """Return the tests that may kill a mutant of a file, the likely ones first."""
+    if target != CHECKER:
+        return [str(ROOT / "tests" / "bounds" / test) for test in ROOMS[target.stem]]
+    files = sorted((ROOT / "tests" / "certificate").glob("test_checker*.py"))
+    known = [CHECKER_FIRST.index(path.stem) if path.stem in CHECKER_FIRST else 9 for path in files]
+    return [str(path) for _, path in sorted(zip(known, files, strict=True))]
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module, which is not what its file says."""
+
+    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
+        self.name, self.path, self.tree = name, path, tree
+
+    def find_spec(
+        self, fullname: str, _path: object, _target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self.tree, str(self.path), "exec"), module.__dict__)  # noqa: S102
+
+
+def killer(target: Path, mutant: Mutant, seconds: int = SECONDS) -> str:
+    """Return the test that fails, "a hang", "an import", or nothing if the mutant survives."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        os.setsid()
+        with os.fdopen(writing, "w") as pipe:
+            pipe.write(_fate(target, mutant))
+        os._exit(0)
+    os.close(writing)
+    signal.signal(signal.SIGALRM, lambda *_: os.killpg(child, signal.SIGKILL))
+    signal.alarm(seconds)
+    with os.fdopen(reading) as pipe:
+        told = pipe.read()
+    signal.alarm(0)
+    os.waitpid(child, 0)
+    return told if told != "" else "a hang"
+
+
+def _fate(target: Path, mutant: Mutant) -> str:
+    """Return what kills a mutant, "survived" if nothing does; to be called in a child only."""
+    import pytest
+
+    class Plugin:
+        failed = ""
+
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            if report.failed and not self.failed:
+                self.failed = report.nodeid.split("/")[-1]
+
+    name = ".".join(target.relative_to(ROOT).with_suffix("").parts)
+    sys.meta_path.insert(0, _Finder(name, target, mutant.tree()))
+    with redirect_stdout(io.StringIO()):
+        failed = _failed_examples(target)
+    if failed:
+        return failed
+    plugin = Plugin()
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:benchmark", "--tb=no"]
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        code = pytest.main([*options, *tests_of(target)], plugins=[plugin])
+    if plugin.failed:
+        return plugin.failed
+    return "survived" if code == 0 else "an import"
+
+
+def _failed_examples(target: Path) -> str:
+    """Return the module whose examples in docstrings fail, its own first: they have all digits."""
+    paths = [target, *(path for path in TARGETS if path not in (target, CHECKER))]
+    for path in paths[: 1 if target == CHECKER else None]:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        try:
+            if doctest.testmod(importlib.import_module(name)).failed:
+                return f"examples of {path.stem}"
+        except Exception:  # a module that does not load kills as well
+            return "an import"
+    return ""
+
+
+def load(results: Path, target: Path) -> dict[str, str]:
+    """Return the fates that are known of the mutants of a file as it is now."""
+    path = results / "mutants" / f"{target.stem}.json"
+    if not path.is_file():
+        return {}
+    stored = json.loads(path.read_text())
+    fates: dict[str, str] = stored["fates"]
+    return fates if stored["key"] == digest(target) else {}
+
+
+def save(results: Path, target: Path, fates: dict[str, str]) -> None:
+    """Write the fates of the mutants of a file."""
+    path = results / "mutants" / f"{target.stem}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"key": digest(target), "fates": fates}, indent=1))
+
+
+def digest(target: Path) -> str:
+    """Return what the names of mutants and their meaning follow from."""
+    sources = (target, Path(__file__).with_name("mutate.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+def reasons() -> dict[str, dict[str, str]]:
+    """Return why mutants of a file that survive are no faults, by file and name."""
+    found: dict[str, dict[str, str]] = json.loads(EQUIVALENTS.read_text())
+    return found
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice([path.stem for path in TARGETS]))
+@click.option("--results", type=click.Path(path_type=Path), default=ROOT / "build" / "evidence")
+@click.option("--seconds", type=float, default=1e9, help="stop after so long; the rest comes next")
+def main(names: Sequence[str], results: Path, seconds: float) -> None:
+    """Kill the mutants of some files of bounds and of the checker (of all by default)."""
+    import flint  # noqa: F401
+    import hypothesis  # noqa: F401
+    import numpy as np  # noqa: F401
+    import pytest  # noqa: F401
+
+    end = time.monotonic() + seconds
+    for target in TARGETS:
+        if names and target.stem not in names:
+            continue
+        fates, told = load(results, target), reasons().get(target.stem, {})
+        for mutant in mutants(target.read_text()):
+            if fates.get(mutant.name, "survived") != "survived" or mutant.name in told:
+                continue
+            if time.monotonic() > end:
+                return
+            fates[mutant.name] = killer(target, mutant)
+            save(results, target, fates)
+            if fates[mutant.name] == "survived":
+                click.echo(f"{target.stem}: survived: {mutant.name}", err=True)
+
+
+if __name__ == "__main__":
+    main()
