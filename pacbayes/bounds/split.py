@@ -169,11 +169,12 @@ def recursive_bounds(
         if not found:
             if stage.gamma is not None or len(stage.risks) != 1:
                 raise UsageError("the first stage has one risk and no gamma")
-            part, values = Fraction(0), zero_one
+            values, before = zero_one, Fraction(0)
         elif stage.gamma is None:
             raise UsageError("every stage after the first needs its gamma")
         else:
-            part, values = Fraction(proper("gamma", stage.gamma)), excess_values(stage.gamma)
+            values = excess_values(stage.gamma)
+            before = Fraction(proper("gamma", stage.gamma)) * Fraction(found[-1])
         excess = split_kl_bound(
             values=values,
             risks=stage.risks,
@@ -183,7 +184,6 @@ def recursive_bounds(
             constant=constant,
             weight=share,
         )
-        before = part * Fraction(found[-1] if found else 0.0)
         found.append(double_up_to_one(max(Fraction(excess) + before, Fraction(0))))
     return tuple(found)
 

@@ -86,6 +86,8 @@ def test_worse_evidence_gives_no_better_bound() -> None:
 
 
 def test_limits() -> None:
+    wide = split_kl_bound(values=[-(10**300), 10**300], risks=[1], **EVIDENCE)
+    assert wide == 1e300
     assert split_kl_bound(values=HALF, risks=[1, 1, 1], **EVIDENCE) == 1.0
     assert split_kl_bound(values=HALF, risks=[0, 0, 0], **EVIDENCE | {"kl": math.inf}) == 1.0
     never = split_kl_bound(values=HALF, risks=[0, 0, 0], kl=0, n=10**12, delta="0.05")
@@ -101,6 +103,9 @@ def test_limits() -> None:
         ([], [], "at least two"),
         ([0, 0], [0.1], "rise strictly"),
         ([1, 0], [0.1], "rise strictly"),
+        ([0, 1, 1], [0.1, 0.1], "rise strictly"),
+        ([0, 1.1e300], [0.1], "between"),
+        ([-1.1e300, 0], [0.1], "between"),
         ([0, math.inf], [0.1], "between"),
         ([0, math.nan], [0.1], "NaN"),
         ([0, 1], [], "need 1 risks"),

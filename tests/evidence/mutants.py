@@ -162,11 +162,13 @@ def _fate(target: Path, mutant: Mutant) -> str:
         return failed
     plugin = Plugin()
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:benchmark", "--tb=no"]
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        code = pytest.main([*options, *tests_of(target)], plugins=[plugin])
-    if plugin.failed:
-        return plugin.failed
-    return "survived" if code == 0 else "an import"
+    for profile in ("fast", "steady"):
+        chosen = [*options, f"--hypothesis-profile={profile}", *tests_of(target)]
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            code = pytest.main(chosen, plugins=[plugin])
+        if code != 0:
+            return plugin.failed or "an import"
+    return "survived"
 
 
 def _failed_examples(target: Path) -> str:
