@@ -251,6 +251,7 @@ def _volume_report(rows: list[Row], options: dict[str, Any]) -> Report:
             "kept entries. Tickets of\ndifferent density live in different dimensions: compare the "
             "values per entry.\nflat: share of directions whose curvature is below "
             f"{options['floor']:g} and counts as that."
+            + flat_warning(rows, lambda row: row["quadratic"].dimension)
         ),
         plot=lambda: plot_sampled(series, ylabel="ln volume per kept entry"),
     )
@@ -280,10 +281,23 @@ def over_tickets(site: Site, options: dict[str, Any], label: str, measure: Measu
             for place, sample in site.samples.items():
                 for loss in options["losses"]:
                     row = {"ticket": name, "density": ticket.mask.density}
-                    row |= {"sample": place, "loss": loss}
-                    rows.append(row | measure(ticket, sample, loss))
+                    row |= {"sample": place, "loss": loss, "n": len(sample)}
+                    rank = len(sample) * (site.data.classes - 1)
+                    rows.append(row | {"rank": rank} | measure(ticket, sample, loss))
                     bar.advance(1, note=name)
     return rows
+
+
+def flat_warning(rows: list[Row], dimension: Callable[[Row], int]) -> str:
+    """Return a line that says where a sample is too small for the Hessian to be of full rank."""
+    short = [row for row in rows if row["rank"] < dimension(row)]
+    if not short:
+        return ""
+    row = short[0]
+    return (
+        f"\nWith {row['n']} examples about {row['rank']} directions are curved and the other "
+        f"{dimension(row) - row['rank']} of {row['ticket']} flat; more --examples bend more."
+    )
 
 
 def _name(row: Row, rows: list[Row]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pacbayes.cli.landscape_around import over_tickets
+from pacbayes.cli.landscape_around import flat_warning, over_tickets
 from pacbayes.cli.landscape_report import (
     ENDS,
     ON,
@@ -106,7 +106,7 @@ Examples:
 """,
 )
 @ticket_options
-@measuring_options(examples=1000, samples=("train",), losses=("cross-entropy",), smooth=True)
+@measuring_options(examples=2000, samples=("train",), losses=("cross-entropy",), smooth=True)
 @click.option("--rise", type=float, default=0.1, show_default=True, help="of the loss, tolerated")
 @click.option(
     "--survivors",
@@ -160,6 +160,7 @@ def _prune_limit_report(rows: list[Row], options: dict[str, Any]) -> Report:
             Column(title="removed", cell=lambda row: row["rule"]),
             Column(title="predicted limit", cell=lambda row: number(row["limit"].predicted)),
             Column(title="measured limit [95 %]", cell=lambda row: interval(row["limit"].measured)),
+            Column(title="settled alone", cell=lambda row: number(row["limit"].settled)),
             Column(title="mean curvature", cell=lambda row: number(row["limit"].mean_curvature)),
             Column(title="along removed half", cell=_along_half),
         ],
@@ -167,8 +168,12 @@ def _prune_limit_report(rows: list[Row], options: dict[str, Any]) -> Report:
             "limit: the largest fraction of the kept weights that can go at once while the loss "
             f"rises by at most {options['rise']:g},\nthe survivors "
             + ("settling anew (L-BFGS)." if options["survivors"] == "free" else "staying put.")
-            + "\nalong removed half: curvature in the direction of the weights that go when half "
-            "of them go."
+            + "\nsettled alone: change of the loss when nothing goes and all weights settle; far "
+            "below 0, the ticket\nis no minimum of this sample's loss, and the prediction does not "
+            "apply.\nalong removed half: curvature in the direction of the weights that go when "
+            "half of them go; far above\nthe mean curvature, these are no random directions, and "
+            "the predicted limit is too high."
+            + flat_warning(rows, lambda row: row["limit"].dimension)
         ),
         plot=lambda: plot_prune_limits(
             {row["rule"]: row["limit"] for row in rows if row["ticket"] == first}

@@ -94,7 +94,7 @@ def number(value: float | None) -> str:
 
 def interval(found: "Sampled") -> str:
     """Return a value with its interval, where anything was drawn."""
-    if found.low == found.high:
+    if not found.draws:
         return number(found.value)
     return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
 

@@ -22,6 +22,7 @@ from pacbayes.landscape.rewind_robustness import (
     Robustness,
     descendants,
     gap,
+    pair,
     robustness,
 )
 from pacbayes.landscape.sampled import Sampled
@@ -58,6 +59,7 @@ __all__ = [
     "escape",
     "expected_sharpness",
     "gap",
+    "pair",
     "posterior_volume",
     "predicted_rise",
     "prune_limit",

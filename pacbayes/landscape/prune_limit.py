@@ -68,6 +68,8 @@ class PruneLimit:
         predicted: largest fraction by the spectrum.
         measured: largest fraction by the losses, interpolated between the fractions tried.
         mean_curvature: mean eigenvalue, which a random direction has on average.
+        settled: change of the loss when nothing goes and all weights settle, at most 0; far below
+            it, the ticket is no minimum of the sample's loss and the prediction does not apply.
         removals: one entry per fraction.
         dimension: kept prunable entries.
     """
@@ -78,6 +80,7 @@ class PruneLimit:
     predicted: float
     measured: Sampled
     mean_curvature: float
+    settled: float
     removals: tuple[Removal, ...]
     dimension: int
 
@@ -148,7 +151,8 @@ def prune_limit(
 
     Biases and gains stay and don't settle anew, in the prediction and in the measurement. Survivors
     settle by L-BFGS on the sample; where it stops early, the measured rise errs upwards. A ticket
-    that is no minimum of the sample's loss has a gradient, which the prediction leaves out.
+    that is no minimum of the sample's loss has a gradient, which the prediction leaves out, and the
+    Hessian of few examples has many flat directions: take as many as the ticket was trained on.
 
     Args:
         model: the network.
@@ -206,6 +210,7 @@ def prune_limit(
         predicted=_predicted_limit(spectrum, weights, rule, survivors=survivors, rise=rise),
         measured=_sampled(limits),
         mean_curvature=spectrum.mean(lambda values: values).value,
+        settled=_measured(hessian, orders[0][:0], survivors=survivors, steps=steps),
         removals=tuple(removals),
         dimension=len(weights),
     )

@@ -182,6 +182,67 @@ def _under(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
+def pair(
+    model: nn.Module,
+    ticket: Ticket,
+    sample: Examples,
+    *,
+    retraining: Retraining,
+    disturbance: Disturbance,
+    length: float = 0.0,
+    number: int = 0,
+    seed: int = 1,
+    points: int = 11,
+    loss: LossName = "error",
+    buffers: BufferRule = "interpolate",
+    statistics: Examples | None = None,
+    reference: Reference = "mean",
+    journal: Path | None = None,
+) -> Barrier:
+    """Return the barrier between the :func:`descendants` of one pair.
+
+    Args:
+        model: see :func:`descendants`.
+        ticket: see there.
+        sample: examples that the loss is averaged over.
+        retraining: see :func:`descendants`.
+        disturbance: see there.
+        length: see there.
+        number: see there.
+        seed: see there.
+        points: see :func:`~pacbayes.landscape.barriers.barrier`, also for the rest.
+        loss: see there.
+        buffers: see there.
+        statistics: see there.
+        reference: see there.
+        journal: see :func:`descendants`.
+
+    Raises:
+        UsageError: the ticket has no initial weights, or an argument is outside its range.
+    """
+    first, second = descendants(
+        model,
+        ticket,
+        retraining=retraining,
+        disturbance=disturbance,
+        length=length,
+        number=number,
+        seed=seed,
+        journal=journal,
+    )
+    return barrier(
+        model,
+        first,
+        second,
+        sample,
+        points=points,
+        loss=loss,
+        buffers=buffers,
+        statistics=statistics,
+        reference=reference,
+    )
+
+
 def robustness(
     model: nn.Module,
     ticket: Ticket,
@@ -197,6 +258,7 @@ def robustness(
     buffers: BufferRule = "interpolate",
     statistics: Examples | None = None,
     reference: Reference = "mean",
+    journal: Path | None = None,
 ) -> Robustness:
     """Return the barriers between the descendants of several pairs.
 
@@ -218,36 +280,32 @@ def robustness(
         buffers: see there.
         statistics: see there.
         reference: see there.
+        journal: see :func:`descendants`.
 
     Raises:
         UsageError: there are fewer than 2 pairs, or another argument is outside its range.
     """
     if pairs < 2:
         raise UsageError(f"pairs must be at least 2, got {pairs}")
-    found = []
-    for number in range(pairs):
-        first, second = descendants(
+    found = [
+        pair(
             model,
             ticket,
+            sample,
             retraining=retraining,
             disturbance=disturbance,
             length=length,
             number=number,
             seed=seed,
+            points=points,
+            loss=loss,
+            buffers=buffers,
+            statistics=statistics,
+            reference=reference,
+            journal=journal,
         )
-        found.append(
-            barrier(
-                model,
-                first,
-                second,
-                sample,
-                points=points,
-                loss=loss,
-                buffers=buffers,
-                statistics=statistics,
-                reference=reference,
-            )
-        )
+        for number in range(pairs)
+    ]
     return Robustness.of(disturbance, length, found)
 
 

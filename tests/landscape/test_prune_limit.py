@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pacbayes.errors import UsageError
 from pacbayes.landscape import Spectrum, predicted_rise, prune_limit
 from tests.landscape.problems import at_minimum, covariance, small, small_sample
+from tests.landscape.problems import ticket as linear_ticket
 
 Array = np.ndarray[Any, Any]
 
@@ -100,6 +101,8 @@ def test_measured_rises_are_schur_complements() -> None:
     found = prune_limit(
         model, ticket, sample, rule="magnitude", loss="squared", fractions=(0.3, 0.6), steps=500
     )
+    # At a minimum nothing settles any further.
+    assert found.settled == pytest.approx(0, abs=1e-12)
     order = np.argsort(np.abs(weights).reshape(-1))
     for removal in found.removals:
         gone = np.zeros(10, dtype=bool)
@@ -164,6 +167,17 @@ def test_removed_and_unprunable_weights_do_not_count() -> None:
     assert found.dimension == ticket.mask.kept
     everything = sum(float(ticket.trained[name].square().sum()) for name in ticket.mask)
     assert found.removals[0].length == pytest.approx(math.sqrt(everything), rel=1e-5)
+
+
+def test_settling_alone_is_the_way_down_to_the_minimum() -> None:
+    model, centre, sample = at_minimum([3.0, 1.0])
+    shift = torch.tensor([[0.5, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    off = linear_ticket(centre.trained["weight"] + shift)
+    options: dict[str, Any] = {"rule": "magnitude", "fractions": (0.5,), "loss": "squared"}
+    found = prune_limit(model, off, sample, **options)
+    assert found.settled == pytest.approx(-0.5 * (3 * 0.25 + 1), rel=1e-6)
+    fixed = prune_limit(model, off, sample, survivors="fixed", **options)
+    assert fixed.settled == 0.0
 
 
 @pytest.mark.parametrize(
