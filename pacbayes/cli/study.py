@@ -1,6 +1,7 @@
 """`pacbayes study`: the findings of a paper, held against measurements."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,8 +26,10 @@ def study() -> None:
 
 def _command(name: str, line: str) -> click.Command:
     @click.command(name, help=f"{line[0].upper()}{line[1:]}.", short_help=line)
+    @click.option("--quick", "size", flag_value="quick", help="minutes on two cores")
+    @click.option("--long", "size", flag_value="long", help="the most that needs no accelerator")
     @click.option(
-        "--quick/--full", "quick", help="minutes on two cores, or the whole [default: full]"
+        "--full", "size", flag_value="full", default=True, help="as in the paper; default"
     )
     @click.option(
         "--out",
@@ -40,13 +43,13 @@ def _command(name: str, line: str) -> click.Command:
         help="folder of the data (or PACBAYES_DATA)",
     )
     @click.option("-q", "--quiet", is_flag=True, help="no progress on stderr")
-    def command(quick: bool, out: Path | None, data_root: Path | None, quiet: bool) -> None:
+    def command(size: Any, out: Path | None, data_root: Path | None, quiet: bool) -> None:
         from pacbayes.studies.catalogue import run_study
         from pacbayes.studies.request import StudyRequest
 
         request = StudyRequest(
             out=out or Path("runs") / name,
-            size="quick" if quick else "full",
+            size=size,
             data_root=data_root,
             quiet=quiet,
         )

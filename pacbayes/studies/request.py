@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Size = Literal["quick", "full"]
+Size = Literal["quick", "long", "full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +13,8 @@ class StudyRequest:
 
     Attributes:
         out: folder of the report; tickets and finished steps lie below it, by size.
-        size: ``quick`` takes minutes on two cores, ``full`` is the largest that the study knows.
+        size: ``quick`` takes minutes on two cores; ``long`` is the largest that fits without an
+            accelerator; ``full`` takes the networks and data of the paper, where they are known.
         data_root: folder of the data.
         quiet: no progress.
     """

@@ -78,6 +78,7 @@ class Settings:
 
 SETTINGS: Final = {
     "quick": Settings(),
+    "long": Settings(fit_epochs=30, fresh=20000),
     "full": Settings(
         n=200,
         dim=16000,
