@@ -69,6 +69,7 @@ class Report:
         tables: figures in full.
         remarks: what the reader should know: deviations from the paper, limits.
         seconds: time that the steps took, those of earlier, killed runs included.
+        processor: time of the processor in them.
         tickets: one row per ticket with all that was measured on it, for the link.
     """
 
@@ -81,6 +82,7 @@ class Report:
     tables: tuple[Table, ...] = ()
     remarks: tuple[str, ...] = ()
     seconds: float = 0.0
+    processor: float = 0.0
     tickets: tuple[dict[str, Any], ...] = field(default=())
 
     @property
@@ -102,6 +104,7 @@ class Report:
             "tables": [table.to_json() for table in self.tables],
             "remarks": list(self.remarks),
             "seconds": round(self.seconds, 1),
+            "processor_seconds": round(self.processor, 1),
             "tickets": list(self.tickets),
             "environment": environment(),
         }
@@ -118,7 +121,10 @@ class Report:
         settings = [f"- {key}: {value}" for key, value in self.settings.items()]
         parts += ["## Settings", "\n".join(settings)]
         parts += ["## Remarks", "\n".join(f"- {text}" for text in self.remarks)]
-        parts += [f"All steps together took {self.seconds:.0f} s."]
+        parts += [
+            f"All steps together took {self.seconds:.0f} s, {self.processor:.0f} s of them on a "
+            "processor."
+        ]
         return "\n\n".join(part for part in parts if part) + "\n"
 
 

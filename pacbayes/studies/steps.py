@@ -25,6 +25,7 @@ class Steps:
         quiet: no progress.
         bar: reports that a step is done.
         seconds: time that all steps took, those of earlier runs included.
+        processor: time of the processor in them, which other work on the machine does not change.
     """
 
     folder: Path
@@ -32,6 +33,7 @@ class Steps:
     quiet: bool
     bar: Progress
     seconds: float = field(default=0.0)
+    processor: float = field(default=0.0)
 
     def run(self, name: str, compute: Callable[[], Any]) -> Any:
         """Return what a step computes, or what an earlier run of it left.
@@ -43,12 +45,17 @@ class Steps:
         path = self.folder / f"{name}.json"
         stored = read_json(path) if path.is_file() else {}
         if stored.get("facts") != self.facts:
-            start = time.monotonic()
+            start, busy = time.monotonic(), time.process_time()
             found = compute()
-            spent = time.monotonic() - start
-            stored = {"facts": self.facts, "seconds": spent, "found": json.loads(to_json(found))}
+            stored = {
+                "facts": self.facts,
+                "seconds": time.monotonic() - start,
+                "processor": time.process_time() - busy,
+                "found": json.loads(to_json(found)),
+            }
             write_json(path, stored)
         self.seconds += stored["seconds"]
+        self.processor += stored["processor"]
         self.bar.advance(1, note=name)
         return stored["found"]
 

@@ -189,7 +189,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         quiet=request.quiet,
     ) as todo:
         rows = [_of_seed(bench, settings, seed, todo) for seed in range(1, settings.seeds + 1)]
-        seconds = todo.seconds
+        seconds, processor = todo.seconds, todo.processor
     report = Report(
         study="vandersmissen2023",
         paper=PAPER,
@@ -200,6 +200,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         tables=(_risks(rows, settings), _overlaps(rows), _collapses(rows, settings)),
         remarks=_remarks(settings),
         seconds=seconds,
+        processor=processor,
     )
     return report, _figure(rows, settings)
 

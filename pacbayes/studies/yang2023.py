@@ -181,7 +181,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         rows: list[dict[str, Any]] = []
         for seed in range(1, settings.seeds + 1):
             rows += todo.run(f"seed_{seed}", partial(_of_seed, request, settings, seed))
-        seconds = todo.seconds
+        seconds, processor = todo.seconds, todo.processor
     report = Report(
         study="yang2023",
         paper=PAPER,
@@ -192,6 +192,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         tables=(_table(rows, settings),),
         remarks=REMARKS,
         seconds=seconds,
+        processor=processor,
     )
     return report, _figure(rows, settings)
 

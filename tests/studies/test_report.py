@@ -24,6 +24,7 @@ def report(values: list[float]) -> Report:
         tables=(Table(title="All", columns=("seed", "x"), rows=((1, 0.5), (2, None))),),
         remarks=("a remark",),
         seconds=3.0,
+        processor=2.0,
     )
 
 
@@ -50,7 +51,7 @@ def test_the_rule_stands_before_the_figures(tmp_path: Path) -> None:
     places = [text.index(part) for part in ("`x` lies above 0", "## Verdicts", "## Measurements")]
     assert places == sorted(places)
     assert "| 2 | - |" in text
-    assert "took 3 s" in text
+    assert "took 3 s, 2 s of them" in text
 
 
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:

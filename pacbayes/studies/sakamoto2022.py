@@ -1,0 +1,426 @@
+"""Sakamoto and Sato 2022: small against large learning rates, through flatness and distance.
+
+The published bound chooses its prior variance weight by weight from the trained weights, so it is
+shown as a legacy value beside a certificate of the same posterior. Certificates have their prior at
+the initial weights and their mask from another part of the data, so that the nats of the means are
+the price of the distance, and those of the scales and the counted risk that of sharpness.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import permutations
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Final
+
+from pacbayes.pruning import FindPlan, TrainPlan, control
+from pacbayes.runtime.seeds import Seeds
+from pacbayes.studies.bench import Bench, differences
+from pacbayes.studies.measurement import Measurement
+from pacbayes.studies.portrait import Effort, portrait
+from pacbayes.studies.rate_tables import geometry_table, method_table, rate_figure, risk_table
+from pacbayes.studies.report import Report
+from pacbayes.studies.request import StudyRequest
+from pacbayes.studies.steps import Steps, steps
+from pacbayes.studies.verdicts import Claim, above, below
+from pacbayes.tickets import Ticket
+from pacbayes.tickets.overlap import overlap
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAPER: Final = (
+    "Sakamoto and Sato (2022), Analyzing Lottery Ticket Hypothesis from PAC-Bayesian Theory "
+    "Perspective (NeurIPS 2022)."
+)
+ABSTRACT: Final = "abstract and published code; the text could not be read"
+RATES: Final = ("small", "large", "warmup")
+METHODS: Final = ("largest", "random", "continuous", "random-init", "synflow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What decides the study.
+
+    Attributes:
+        data: name of the data.
+        model: the network.
+        model_args: its arguments.
+        small: learning rate.
+        large: learning rate.
+        warmup: steps of linear rise of the arm that warms up to the large rate.
+        levels: pruning rounds.
+        fraction: removed per round.
+        epochs: per level.
+        weight_decay: of SGD, which has momentum 0.9.
+        noise: share of the labels drawn at random, in the arms with label noise.
+        prior_share: share of the training examples that tickets are found on.
+        seeds: how many.
+        method_seeds: how many for the re-reading of other methods.
+        n_measure: examples for sharpness, curvature and volume.
+        effort: of each certificate and its measurements.
+    """
+
+    data: str = "mnist"
+    model: str = "lenet300"
+    model_args: tuple[tuple[str, str], ...] = ()
+    small: float = 0.01
+    large: float = 0.2
+    warmup: int = 150
+    levels: int = 4
+    fraction: float = 0.43
+    epochs: int = 2
+    weight_decay: float = 1e-4
+    noise: str = "0.4"
+    prior_share: float = 0.5
+    seeds: int = 3
+    method_seeds: int = 2
+    n_measure: int = 500
+    effort: Effort = field(default_factory=Effort)
+
+    @property
+    def density(self) -> float:
+        """Density of the last level."""
+        return math.pow(1 - self.fraction, self.levels)
+
+
+SETTINGS: Final = {
+    "quick": Settings(),
+    "long": Settings(
+        levels=10,
+        fraction=0.2,
+        epochs=4,
+        seeds=5,
+        method_seeds=3,
+        n_measure=1000,
+        effort=Effort(epochs=8, draws=2, noises=30, rays=10),
+    ),
+    "full": Settings(
+        data="cifar10-jpeg",
+        model="resnet20",
+        model_args=(("norm", "group"),),
+        large=0.1,
+        warmup=10_000,
+        levels=15,
+        fraction=0.2,
+        epochs=77,
+        seeds=3,
+        method_seeds=3,
+        n_measure=2000,
+        effort=Effort(epochs=20, draws=2, noises=30, rays=20),
+    ),
+}
+
+
+def claims() -> tuple[Claim, ...]:
+    """Return what the paper says, with the rules that this study holds against it."""
+    return (
+        Claim(
+            key="small rates win",
+            text="iterative pruning yields winning tickets at a small rate, not at a large one",
+            source=f"{ABSTRACT}; the advantage over a re-initialised control stands for winning",
+            rules=(
+                above("advantage over re-initialised, small", 0),
+                below("advantage, large minus small", 0),
+            ),
+        ),
+        Claim(
+            key="warmup mends the large rate",
+            text="with warmup the ticket at a large rate keeps its advantage",
+            source="option of the published code; replications with figures",
+            rules=(above("advantage, warmup minus large", 0),),
+        ),
+        Claim(
+            key="small rates are sharp",
+            text="tickets of a small rate lie in sharper minima",
+            source=ABSTRACT,
+            rules=(
+                above("expected sharpness, small minus large", 0),
+                above("log top eigenvalue, small over large", 0),
+            ),
+        ),
+        Claim(
+            key="small rates stay close",
+            text="tickets of a small rate stay closer to their initial weights",
+            source=ABSTRACT,
+            rules=(below("log distance, small over large", 0),),
+        ),
+        Claim(
+            key="label noise hurts tickets more",
+            text="label noise costs small-rate tickets more than large-rate subnetworks",
+            source="introduction of the first version",
+            rules=(above("cost of label noise, small minus large", 0),),
+        ),
+        Claim(
+            key="the bound's terms",
+            text="in the bound a small rate has a smaller distance term, a larger flatness term",
+            source=f"{ABSTRACT}; measured here on the certificate",
+            rules=(
+                below("log nats of means, small over large", 0),
+                above("counted risk, small minus large", 0),
+            ),
+        ),
+        Claim(
+            key="smallest-first is best",
+            text="pruning the smallest weights changes the bound's terms least",
+            source="published code has smallest, largest and random; measured on the certificate",
+            rules=(
+                above("bound, largest minus smallest", 0),
+                above("bound, random minus smallest", 0),
+            ),
+        ),
+        Claim(
+            key="the legacy value is vacuous",
+            text="with its mask charged, the published value exceeds 1 at this density",
+            source="arithmetic on the published code",
+            rules=(above("legacy value, small", 1),),
+        ),
+    )
+
+
+def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Report, Figure]":
+    """Return the report and the figure of the study.
+
+    Args:
+        request: where, and at which size.
+        settings: instead of those of the size, for tests.
+    """
+    settings = settings or SETTINGS[request.size]
+    bench = Bench(
+        request=request,
+        data_name=settings.data,
+        model=settings.model,
+        model_args=settings.model_args,
+        prior_share=settings.prior_share,
+        n_measure=settings.n_measure,
+    )
+    seeds = range(1, settings.seeds + 1)
+    few = range(1, settings.method_seeds + 1)
+    total = len(seeds) * (len(RATES) + 2) + len(few) * (len(METHODS) + 1)
+    with steps(
+        request.work / "steps",
+        study="sakamoto2022",
+        settings=settings,
+        total=total,
+        quiet=request.quiet,
+    ) as todo:
+        arms = {
+            rate: [
+                _step(todo, f"{rate}_{seed}", _arm, bench, settings, rate, seed) for seed in seeds
+            ]
+            for rate in RATES
+        }
+        noisy = {
+            rate: [
+                _step(todo, f"noise_{rate}_{seed}", _noisy, bench, settings, rate, seed)
+                for seed in seeds
+            ]
+            for rate in ("small", "large")
+        }
+        methods = {
+            method: [
+                _step(todo, f"{method}_{seed}", _method, bench, settings, method, seed)
+                for seed in few
+            ]
+            for method in METHODS
+        }
+        shared = {
+            seed: _step(todo, f"overlap_{seed}", _overlaps, bench, settings, seed) for seed in few
+        }
+        seconds, processor = todo.seconds, todo.processor
+    report = Report(
+        study="sakamoto2022",
+        paper=PAPER,
+        size=request.size,
+        claims=claims(),
+        measurements=_measurements(arms, noisy, methods),
+        settings=_described(settings),
+        tables=(geometry_table(arms), method_table(arms, methods), risk_table(arms, noisy)),
+        remarks=_remarks(settings),
+        seconds=seconds,
+        processor=processor,
+        tickets=tuple(_tickets(arms, methods, shared)),
+    )
+    return report, rate_figure(arms, methods)
+
+
+def _step(todo: Steps, name: str, work: Any, *arguments: Any) -> Any:
+    return todo.run(name, partial(work, *arguments))
+
+
+def _plan(settings: Settings, rate: str, **changes: Any) -> FindPlan:
+    train = TrainPlan(
+        epochs=settings.epochs,
+        lr=settings.small if rate == "small" else settings.large,
+        warmup=settings.warmup if rate == "warmup" else 0,
+        weight_decay=settings.weight_decay,
+    )
+    options = {"levels": settings.levels, "fraction": settings.fraction, **changes}
+    return FindPlan(train=train, **options)
+
+
+def _arm(bench: Bench, settings: Settings, rate: str, seed: int) -> dict[str, Any]:
+    """Return the risks of a chain, a control of its last ticket, and portraits of two levels."""
+    plan = _plan(settings, rate)
+    chain = bench.chain(rate, plan, seed=seed)
+    last = chain[-1]
+    kin = Seeds(seed).child(f"control {rate}")
+    other = control(
+        "reinit",
+        last,
+        bench.network(seed),
+        bench.data,
+        fresh=bench.network(seed + 1000),
+        plan=plan,
+        seeds=kin,
+    )
+    middle = chain[settings.levels // 2]
+    return {
+        "risks": [bench.risk(ticket) for ticket in chain],
+        "densities": [ticket.mask.density for ticket in chain],
+        "control": bench.risk(other),
+        "portraits": [_portrait(bench, settings, rate, t, seed) for t in (middle, last)],
+    }
+
+
+def _portrait(
+    bench: Bench, settings: Settings, arm: str, ticket: Ticket, seed: int
+) -> dict[str, Any]:
+    return portrait(bench, arm, ticket, seed=seed, effort=settings.effort)
+
+
+def _noisy(bench: Bench, settings: Settings, rate: str, seed: int) -> float:
+    """Return the test risk, under clean labels, of the last ticket found under label noise."""
+    plan = _plan(settings, rate)
+    return bench.risk(bench.chain(f"noise_{rate}", plan, seed=seed, noise=settings.noise)[-1])
+
+
+def _method(bench: Bench, settings: Settings, method: str, seed: int) -> dict[str, Any]:
+    """Return the portrait of another method's ticket, at the small rate and the same density."""
+    chain = bench.chain(method, _method_plan(settings, method), seed=seed)
+    return _portrait(bench, settings, method, chain[-1], seed)
+
+
+def _method_plan(settings: Settings, method: str) -> FindPlan:
+    if method in ("largest", "random"):
+        return _plan(settings, "small", score=method)
+    kind = "random" if method == "random-init" else method
+    return _plan(settings, "small", method=kind, levels=1, densities=(settings.density,))
+
+
+def _overlaps(bench: Bench, settings: Settings, seed: int) -> dict[str, float]:
+    """Return for each last ticket of a seed the mean log overlap over chance with the others."""
+    plans = {rate: _plan(settings, rate) for rate in RATES}
+    plans |= {method: _method_plan(settings, method) for method in METHODS}
+    masks = {arm: bench.chain(arm, plan, seed=seed)[-1].mask for arm, plan in plans.items()}
+    logs: dict[str, list[float]] = {arm: [] for arm in masks}
+    for first, second in permutations(masks, 2):
+        found = overlap([masks[first], masks[second]]).whole
+        logs[first].append(math.log((found.common + 0.5) / (found.expected + 0.5)))
+    return {arm: fmean(values) for arm, values in logs.items()}
+
+
+def _last(arms: Mapping[str, Any], rate: str, key: str) -> list[float]:
+    return [found["portraits"][-1][key] for found in arms[rate]]
+
+
+def _advantage(arms: Mapping[str, Any], rate: str) -> list[float]:
+    """Return how much lower the risk of the last ticket is than that of its control."""
+    return [found["control"] - found["risks"][-1] for found in arms[rate]]
+
+
+def _logs(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    return [math.log(a / b) for a, b in zip(first, second, strict=True)]
+
+
+def _measurements(
+    arms: Mapping[str, Any], noisy: Mapping[str, Any], methods: Mapping[str, Any]
+) -> tuple[Measurement, ...]:
+    over = Measurement.over_seeds
+    found = []
+    for rate in RATES:
+        dense = [row["risks"][0] for row in arms[rate]]
+        found += [
+            over(f"risk, dense, {rate}", dense),
+            over(f"risk, ticket, {rate}", [row["risks"][-1] for row in arms[rate]]),
+            over(f"advantage over re-initialised, {rate}", _advantage(arms, rate)),
+            over(f"certified bound, {rate}", _last(arms, rate, "bound")),
+            over(f"legacy value, {rate}", _last(arms, rate, "legacy")),
+            over(f"legacy value without mask, {rate}", _last(arms, rate, "legacy_gaussian")),
+            over(f"distance, {rate}", _last(arms, rate, "distance")),
+            over(f"expected sharpness, {rate}", _last(arms, rate, "sharpness")),
+            over(f"top eigenvalue, {rate}", _last(arms, rate, "top_eigenvalue")),
+        ]
+    advantage = {rate: _advantage(arms, rate) for rate in RATES}
+    found += [
+        over("advantage, large minus small", differences(advantage["large"], advantage["small"])),
+        over("advantage, warmup minus large", differences(advantage["warmup"], advantage["large"])),
+        over("cost of label noise, small minus large", _noise_costs(arms, noisy)),
+    ]
+    names = {"sharpness": "expected sharpness", "risk": "counted risk", "bound": "certified bound"}
+    for key, name in names.items():
+        gap = differences(_last(arms, "small", key), _last(arms, "large", key))
+        found.append(over(f"{name}, small minus large", gap))
+    ratios = {
+        "top_eigenvalue": "top eigenvalue",
+        "distance": "distance",
+        "kl_mean": "nats of means",
+    }
+    ratios |= {"kl_scale": "nats of scales"}
+    for key, name in ratios.items():
+        logs = _logs(_last(arms, "small", key), _last(arms, "large", key))
+        found.append(over(f"log {name}, small over large", logs))
+    for method in METHODS:
+        theirs = [row["bound"] for row in methods[method]]
+        gap = differences(theirs, _last(arms, "small", "bound")[: len(theirs)])
+        found.append(over(f"bound, {method} minus smallest", gap))
+    return tuple(found)
+
+
+def _noise_costs(arms: Mapping[str, Any], noisy: Mapping[str, Any]) -> list[float]:
+    """Return by how much label noise raises the ticket's risk, small rate minus large."""
+    costs = {
+        rate: differences(noisy[rate], [row["risks"][-1] for row in arms[rate]])
+        for rate in ("small", "large")
+    }
+    return differences(costs["small"], costs["large"])
+
+
+def _remarks(settings: Settings) -> tuple[str, ...]:
+    found = [
+        "Comparisons are paired: both rates share initial weights, split and order of batches.",
+        "The certificate's posterior starts at the ticket and is fitted on the certificate part, "
+        "so its nats tell what the neighbourhood of the ticket costs, not the ticket itself.",
+        "Legacy values take the same posterior and counts; they are estimates, not certificates.",
+        f"Expected sharpness: rise of the error under noise of scale {settings.effort.scale} on "
+        "kept weights, on examples that training saw; curvature of the cross-entropy there.",
+        "One certificate per ticket at delta 0.05, each for itself; nothing is claimed of all.",
+    ]
+    if settings.data == "mnist":
+        found.append(
+            f"Smaller than the paper, which has ResNet-20 on CIFAR-10: {settings.model} on MNIST, "
+            f"{settings.levels} levels to density {settings.density:.3f}, {settings.epochs} epochs "
+            "each. This network has no normalisation, so the largest rates of the paper diverge."
+        )
+    return tuple(found)
+
+
+def _described(settings: Settings) -> dict[str, Any]:
+    described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(settings).items()}
+    return {**described, "seeds": f"1 to {settings.seeds}"}
+
+
+def _tickets(
+    arms: Mapping[str, Any], methods: Mapping[str, Any], shared: Mapping[int, Mapping[str, float]]
+) -> list[dict[str, Any]]:
+    """Return one row per portrait, for the link."""
+    rows = [row for found in arms.values() for each in found for row in each["portraits"]]
+    last = max(row["level"] for row in rows)
+    rows += [row for found in methods.values() for row in found]
+
+    def common(row: Mapping[str, Any]) -> float | None:
+        at_the_end = row["level"] == last or row["arm"] in methods
+        return shared.get(row["seed"], {}).get(row["arm"]) if at_the_end else None
+
+    return [{"study": "sakamoto2022", **row, "overlap": common(row)} for row in rows]
