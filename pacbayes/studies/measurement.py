@@ -101,6 +101,11 @@ class Measurement:
         """Return a number without uncertainty of its own: a count, or one fixed network's."""
         return cls(name=name, value=value, low=value, high=value, how=how)
 
+    @classmethod
+    def unknown(cls, name: str, why: str) -> Self:
+        """Return a number of which nothing could be learned; every rule about it stays open."""
+        return cls(name=name, value=0.0, low=-math.inf, high=math.inf, how=f"not measured: {why}")
+
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON; limits that are infinite are null."""
         return {
