@@ -49,7 +49,7 @@ def conditions(
     duplicates: Duplicates,
     *,
     probed: list[Problem],
-    unrecorded: list[str],
+    from_code: list[str],
     request: CertifyRequest,
 ) -> list[Condition]:
     """Return all 32 conditions with their status; nothing is left out.
@@ -60,15 +60,15 @@ def conditions(
         data: the data.
         duplicates: equal contents within and across the split.
         probed: problems that the probes of the network found.
-        unrecorded: buffers of the network that the ticket does not hold.
+        from_code: buffers whose values come with the network's code.
         request: the options, with what the user declared.
     """
     found = {key: checked(key, note) for key, note in BY_CONSTRUCTION.items()}
     found |= _provenance(subject, prior)
     found |= _choices(prior, request)
     found |= _data(data, subject.certificate, duplicates, request)
-    if unrecorded and found["V5"].status != "violated":
-        note = f"buffers {unrecorded} come with the network's code; none saw this part"
+    if from_code and found["V5"].status != "violated":
+        note = f"buffers {from_code} come with the network's code; none saw this part"
         found["V5"] = declared("V5", note, by="default")
     for key, note in subject.declared.items():
         if found[key].status not in ("violated", "n/a"):

@@ -17,6 +17,7 @@ from pacbayes.certificate import (
 )
 from pacbayes.data import Duplicates, Split, duplicates
 from pacbayes.errors import Problem, UnsoundError
+from pacbayes.models import statistics
 from pacbayes.pipeline.conditions import conditions
 from pacbayes.pipeline.stages import Evaluation, Stage
 from pacbayes.posterior import Prior, SpikeAndSlab, divergence
@@ -81,16 +82,26 @@ def gather(
 def _conditions(
     stage: Stage, prior: Prior, probed: list[Problem], repeated: Duplicates
 ) -> list[Condition]:
-    buffers = (name for name, _ in stage.model.named_buffers())
     return conditions(
         stage.subject,
         prior,
         stage.data,
         repeated,
         probed=probed,
-        unrecorded=[name for name in buffers if name not in prior.buffers],
+        from_code=_from_code(stage, prior),
         request=stage.request,
     )
+
+
+def _from_code(stage: Stage, prior: Prior) -> list[str]:
+    """Return the buffers with values of the network's code; what that has seen nobody can tell."""
+    counted = statistics(stage.model)
+    return [
+        name
+        for name, value in stage.model.named_buffers()
+        if name not in prior.buffers
+        or (name not in counted and torch.equal(prior.buffers[name], value))
+    ]
 
 
 def _duplicates(stage: Stage) -> Duplicates:

@@ -322,6 +322,17 @@ def test_fresh_statistics_have_seen_nothing(everything: Path, mode: str) -> None
     assert found.ticket.provenance.buffers == IndexSet.none(TOTAL)
 
 
+def test_constants_of_the_code_rest_on_the_users_word(tmp_path: Path) -> None:
+    """Training leaves them as they are, but where they come from nobody can tell."""
+    model = "tests.networks:Offset"
+    run = find_levels(tmp_path / "run", model=model, split=0.0)
+    certify(small_certify(run / "level_00", tmp_path / "out", model=model, prior="init"))
+    found = json.loads((tmp_path / "out" / "certificate.json").read_text())
+    assert found["data"]["n"] == TOTAL
+    status, note = condition(found, "V5")
+    assert (status, note[:18]) == ("declared", "buffers ['offset']")
+
+
 def test_a_layer_that_cannot_be_folded_is_refused_by_name(tmp_path: Path) -> None:
     model = torch.nn.Sequential(
         torch.nn.Flatten(), torch.nn.BatchNorm1d(64), torch.nn.Linear(64, 10)
