@@ -18,7 +18,6 @@ from pacbayes.errors import UsageError
 _BETS: Final = Context(prec=12, rounding=ROUND_HALF_EVEN)
 """Bets need not be precise, but alike on every machine, which `math.log` is not."""
 
-_BELOW_ONE: Final = math.nextafter(1.0, 0.0)
 _LOOKS: Final = Fraction(21, 20)
 
 
@@ -206,12 +205,15 @@ def _refuted(rounds: list[tuple[Decimal, Fraction]], share: Number) -> float:
 
 
 def _proposal(played: list[tuple[float, float]], goal: float) -> float:
-    """Return the mean whose largest capital reaches a goal (in logarithms), by bisection."""
+    """Return the mean whose largest capital reaches a goal (in logarithms), by bisection.
+
+    A middle is tiny only for a delta next to 1, where all bets are small: the logarithms exist.
+    """
     low, high = 0.0, 1.0
     while low < (middle := 0.5 * (low + high)) < high:
         log_capital = 0.0
         for bet, draw in played:
-            log_capital += math.log1p(max(bet * (middle - draw), -_BELOW_ONE))
+            log_capital += math.log1p(bet * (middle - draw))
             if log_capital >= goal:
                 high = middle
                 break
