@@ -20,6 +20,7 @@ NAMED_BY_TICKET = "the level-0 ticket that it names"
 Examples:
   pacbayes certify RUN/level_14 --model lenet300 --data mnist --data-root DIR --dense --out OUT
   pacbayes certify RUN/level_00 --model lenet300 --data mnist --prior init --out OUT
+  pacbayes certify RUN/level_15 --model lenet300 --data mnist --gates learned --out OUT
   pacbayes certify model.pt --init init.pt --mask mask.pt --model lenet300 --data mnist --out OUT
   pacbayes certify model.pt --prior split --split 0.5 --model mypkg:net --data npz:x.npz --out OUT
   pacbayes certify RUN/level_01 --model resnet20 --data imagefolder:DIR --dense --draws 1 --out OUT
@@ -56,6 +57,13 @@ Examples:
     help="running statistics: of the prior part, folded into weights, or coded and charged",
 )
 @click.option(
+    "--gates",
+    type=click.Choice(["none", "learned"]),
+    default="none",
+    show_default=True,
+    help="learned: a random mask, its inclusion probabilities learned and charged",
+)
+@click.option(
     "--dense",
     is_flag=False,
     flag_value=NAMED_BY_TICKET,
@@ -69,7 +77,9 @@ Examples:
 )
 @click.option("--delta", default="0.05", show_default=True, help="failure probability")
 @click.option("--objective", type=click.Choice(["kl", "quad"]), default="kl", show_default=True)
-@click.option("--epochs", type=int, help="of fitting [default: 5 with a prior part, else 40]")
+@click.option(
+    "--epochs", type=int, help="of fitting [default: 5 with a prior part, else 40, 12 with gates]"
+)
 @click.option("--prior-epochs", type=int, default=20, show_default=True, help="of a fresh prior")
 @click.option("--lr", type=float, help="peak learning rate of the means")
 @click.option("--batch-size", type=int, default=250, show_default=True, help="of fitting")

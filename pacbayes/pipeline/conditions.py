@@ -42,6 +42,13 @@ USER_DATA = {
 """What nobody can check where the data do not come from a source of ours."""
 
 
+_INCLUSION = {
+    "free": "inclusion is the free mask",
+    "count": "inclusion 0 or 1, with the mask's code",
+    "gates": "one inclusion per tensor from a declared grid, paid; gates pay their divergence",
+}
+
+
 def conditions(
     subject: Subject,
     prior: Prior,
@@ -89,9 +96,7 @@ def _provenance(subject: Subject, prior: Prior) -> dict[str, Condition]:
         "V1": checked("V1", f"prior saw {len(prior.seen)} examples, none of the {len(part)} here"),
         "V3": checked(
             "V3",
-            "inclusion 0 or 1, with the mask's code"
-            if _charged(prior)
-            else "inclusion is the free mask",
+            _INCLUSION[prior.mask_price],
         ),
         "V4": checked("V4", "coded and charged" if _charged(prior) else "disjoint index sets"),
     }
@@ -139,7 +144,7 @@ def _preprocessing(data: Data, part: IndexSet, request: CertifyRequest) -> Condi
 
 
 def _charged(prior: Prior) -> bool:
-    return prior.mask_price == "count"
+    return prior.mask_price != "free"
 
 
 def _choices(prior: Prior, request: CertifyRequest) -> dict[str, Condition]:

@@ -143,6 +143,7 @@ def _prior_facts(prior: Prior) -> PriorFacts:
         mask_seen=_seen(prior.mask_seen),
         mask_price=prior.mask_price,
         grid=None if prior.grid is None else prior.grid.to_json(),
+        inclusion_grid=None if prior.inclusion_grid is None else prior.inclusion_grid.to_json(),
     )
 
 
@@ -157,6 +158,7 @@ def _posterior_facts(stage: Stage, posterior: SpikeAndSlab, prior: Prior) -> Pos
             n_active=item.kept,
             prior_scale=repr(prior.scale[item.name]),
             grid_index=prior.grid_index.get(item.name),
+            inclusion_index=prior.inclusion_index.get(item.name),
             mask=item.mask,
             mean=item.mean,
             scale=item.scale,

@@ -13,6 +13,7 @@ PriorChoice = Literal["split", "init", "zero"]
 TrainedOn = Literal["all", "prior-part", "none"]
 Start = Literal["prior", "trained"]
 BatchNorm = Literal["prior-split", "fold", "charge"]
+GatesChoice = Literal["none", "learned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class CertifyRequest:
         prior: centre of the prior; ``None`` chooses by what is there.
         all_data: certify on all examples and charge the mask.
         batchnorm: what becomes of running statistics.
+        gates: ``learned`` makes the ticket's mask random: its inclusion probabilities are fitted,
+            and charged against those of a prior that knows no mask.
         dense: certify the dense twin too; the path of its ticket, or ``True`` for the one that
             the ticket names.
         start: where fitting starts; ``None`` chooses by the source of the ticket.
@@ -74,6 +77,7 @@ class CertifyRequest:
     prior: PriorChoice | None = None
     all_data: bool = False
     batchnorm: BatchNorm = "prior-split"
+    gates: GatesChoice = "none"
     dense: Path | bool = False
     start: Start | None = None
     delta: str = "0.05"
@@ -103,6 +107,11 @@ class CertifyRequest:
             raise UsageError(
                 "--all-data takes every example for the certificate; --prior split "
                 "needs some for the prior: give one of them"
+            )
+        if self.gates == "learned" and self.prior == "split":
+            raise UsageError(
+                "--gates learned prices a random mask under a prior that knows no mask; a mask "
+                "from a prior part is free already: give --prior init or --prior zero"
             )
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise UsageError(f"--lr must be a positive number, got {self.lr}")

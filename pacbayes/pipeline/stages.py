@@ -18,15 +18,15 @@ from pacbayes.data import Data, Examples, items_digest
 from pacbayes.errors import InputError
 from pacbayes.pipeline.request import CertifyRequest
 from pacbayes.pipeline.subject import Subject
-from pacbayes.posterior import FitPlan, Fitted, Prior, SpikeAndSlab, fit
+from pacbayes.posterior import FitPlan, Fitted, Prior, SpikeAndSlab, fit, fit_gates
 from pacbayes.risk import Counts, default_draws, evaluate
 from pacbayes.runtime.files import write_json, write_tensors
 from pacbayes.runtime.reading import read_json
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import digest
 
-EPOCHS = {"split": 5, "init": 40, "zero": 40, "given": 5}
-RATES = {"split": 1e-4, "init": 1e-3, "zero": 1e-3, "given": 1e-4}
+EPOCHS = {"split": 5, "init": 40, "zero": 40, "given": 5, "gates": 12}
+RATES = {"split": 1e-4, "init": 1e-3, "zero": 1e-3, "given": 1e-4, "gates": 8e-3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,37 +58,26 @@ class Stage:
 
 
 def union_weight(prior: Prior, *choices: int) -> Fraction:
-    """Return the exact union weight of the choices on the prior's side, its grid and others."""
+    """Return the exact union weight of the choices on the prior's side, its grids and others."""
     weight = Fraction(1, math.prod(choices))
-    return weight if prior.grid is None else weight * prior.grid.weight ** len(prior.grid_index)
+    for grid, index in (
+        (prior.grid, prior.grid_index),
+        (prior.inclusion_grid, prior.inclusion_index),
+    ):
+        weight *= Fraction(1) if grid is None else grid.weight ** len(index)
+    return weight
 
 
 def fit_stage(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
     """Fit the posterior, or read it back where the same fit was finished before."""
-    request, prior = stage.request, stage.subject.prior
+    prior = stage.subject.prior
     plan = _fit_plan(stage)
     record, stored = stage.folder / "posterior.json", stage.folder / "posterior.safetensors"
     inputs = _fit_digest(stage, plan)
     if record.exists() and stored.exists() and read_json(record)["inputs"] == inputs:
         return _read_fitted(record, stored, prior)
     journal = stage.folder / f"fit-{inputs[:12]}.safetensors"
-    if (
-        plan.epochs == 0
-        and prior.grid is None
-        and digest(stage.subject.start) == digest(prior.mean)
-    ):
-        fitted = Fitted(posterior=as_posterior(prior), prior=prior)
-    else:
-        fitted = fit(
-            prior,
-            stage.subject.start,
-            stage.model,
-            stage.sample,
-            plan=plan,
-            seeds=Seeds(request.seed).child(f"fit {stage.subject.role}"),
-            journal=journal,
-            quiet=request.quiet,
-        )
+    fitted = _fit(stage, plan, journal)
     write_tensors(stored, fitted.posterior.tensors(), {"schema": "pacbayes/posterior/1"})
     facts = {
         "schema": "pacbayes/posterior/1",
@@ -97,10 +86,39 @@ def fit_stage(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
         "prior_sha256": fitted.prior.digest,
         "prior_kind": prior.kind,
         "grid_index": fitted.prior.grid_index,
+        "inclusion_index": fitted.prior.inclusion_index,
     }
     write_json(record, facts)
     journal.unlink(missing_ok=True)
     return fitted.posterior, fitted.prior
+
+
+def _fit(stage: Stage, plan: FitPlan, journal: Path) -> Fitted:
+    subject, request, prior = stage.subject, stage.request, stage.subject.prior
+    if plan.epochs == 0 and prior.grid is None and digest(subject.start) == digest(prior.mean):
+        return Fitted(posterior=as_posterior(prior), prior=prior)
+    seeds = Seeds(request.seed).child(f"fit {subject.role}")
+    given = (stage.model, stage.sample)
+    if prior.inclusion_grid is not None:
+        return fit_gates(
+            prior,
+            subject.start,
+            subject.ticket.mask,
+            *given,
+            plan=plan,
+            seeds=seeds,
+            journal=journal,
+            quiet=request.quiet,
+        )
+    return fit(
+        prior,
+        subject.start,
+        *given,
+        plan=plan,
+        seeds=seeds,
+        journal=journal,
+        quiet=request.quiet,
+    )
 
 
 def _fit_plan(stage: Stage) -> FitPlan:
@@ -108,7 +126,7 @@ def _fit_plan(stage: Stage) -> FitPlan:
     price = float(stage.confidence.theorem) * float(
         union_weight(prior, request.priors_tried, *(c.choices for c in stage.subject.choices))
     )
-    kind = prior.kind
+    kind = prior.kind if prior.inclusion_grid is None else "gates"
     return FitPlan(
         objective=request.objective,
         n=n,
@@ -132,6 +150,8 @@ def _fit_digest(stage: Stage, plan: FitPlan) -> str:
         repr(stage.data.transform),
         __version__,
     ]
+    if stage.subject.prior.inclusion_grid is not None:
+        facts.append(stage.subject.ticket.mask.digest)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -141,6 +161,11 @@ def _read_fitted(record: Path, stored: Path, prior: Prior) -> tuple[SpikeAndSlab
         posterior = SpikeAndSlab.from_tensors({k: tensors.get_tensor(k) for k in tensors.keys()})
     if prior.grid is not None:
         prior = prior.on_grid({k: prior.grid.value(j) for k, j in facts["grid_index"].items()})
+    if prior.inclusion_grid is not None:
+        index = facts["inclusion_index"]
+        prior = prior.on_inclusion_grid(
+            {k: prior.inclusion_grid.value(j) for k, j in index.items()}
+        )
     if (posterior.digest, prior.digest) != (facts["posterior_sha256"], facts["prior_sha256"]):
         raise InputError(f"{stored}: was changed after the fit; remove it to fit again")
     return posterior, prior

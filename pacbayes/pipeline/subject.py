@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from pacbayes.certificate import Choice
 from pacbayes.data import Data, Split
 from pacbayes.errors import InputError, Problem, UnsoundError
 from pacbayes.pipeline.request import CertifyRequest, PriorChoice
-from pacbayes.posterior import Prior
+from pacbayes.posterior import INCLUSIONS, Prior
 from pacbayes.tickets import IndexSet, Ticket
 
 Role = Literal["ticket", "dense"]
@@ -160,7 +161,11 @@ def _rest_on(ticket: Ticket, kind: PriorChoice, request: CertifyRequest) -> list
 def _default_prior(
     ticket: Ticket, split: Split | None, unseen: IndexSet, request: CertifyRequest
 ) -> PriorChoice:
-    if not request.all_data and (len(unseen) or (split is not None and len(split.prior))):
+    if (
+        request.gates == "none"
+        and not request.all_data
+        and (len(unseen) or (split is not None and len(split.prior)))
+    ):
         return "split"
     return "zero" if ticket.init is None else "init"
 
@@ -241,11 +246,22 @@ def _data_free_subject(
     _require_free_state(state_seen, request, total=total)
     centre = centre.union(state_seen)
     free_part = centre.union(mask_seen).complement()
-    charge = not dense and (request.all_data or not len(free_part))
+    gated = request.gates == "learned" and role == "ticket"
+    charge = not gated and not dense and (request.all_data or not len(free_part))
     make = Prior.at_init if kind == "init" else Prior.at_zero
-    prior = make(ticket, total=total, charge_mask=charge)
+    prior = make(ticket, total=total, charge_mask=charge, gates=INCLUSIONS if gated else None)
     start = request.start or ("trained" if foreign else "prior")
+    means = prior.mean
+    if start == "trained":
+        means = {
+            k: torch.where(ticket.mask.of(k, w), ticket.trained[k], w) for k, w in means.items()
+        }
     remarks = []
+    if gated:
+        remarks.append(
+            "The mask is random: each weight is kept with a learned probability, and the mean of "
+            f"these was held at the ticket's density {ticket.mask.density:.4f} or below."
+        )
     if charge and not request.all_data:
         remarks.append(
             "The mask has seen every example (or nobody said what it saw), so its positions are "
@@ -255,8 +271,8 @@ def _data_free_subject(
         role=role,
         ticket=ticket,
         prior=prior,
-        certificate=centre.complement() if charge else free_part,
-        start=ticket.trained if start == "trained" else prior.mean,
+        certificate=centre.complement() if charge or gated else free_part,
+        start=means,
         declared=declared,
         remarks=tuple(remarks),
         buffers_seen=state_seen,
