@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tests.checkpoints.hostile import zipped
 from tests.conformance.corpus import MODEL, Corpus, Site, arrays
@@ -133,6 +134,38 @@ CORPUS.add("mnist without its folder", 3, "--data-root", lambda s: s.find(networ
     "--model", "lenet300", "--data", "mnist", "-q"]))  # fmt: skip
 CORPUS.add("mnist in an empty folder", 3, "mnist", lambda s: s.find(network=[
     "--model", "lenet300", "--data", "mnist", "--data-root", s.folder, "-q"]))  # fmt: skip
+
+
+# --- pictures in folders
+def picture(side: int = 4, form: str = "JPEG", mode: str = "RGB") -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, (side, side)).save(buffer, form)
+    return buffer.getvalue()
+
+
+def pictures(name: str, match: str, content: bytes, file: str = "b.jpg") -> None:
+    def make(s: Site) -> list[Any]:
+        for label in ("cat", "dog"):
+            s.write(f"pictures/train/{label}/a.jpg", picture())
+        s.write(f"pictures/train/dog/{file}", content)
+        data = f"imagefolder:{s.folder / 'pictures'}"
+        return s.find(network=["--model", "mlp:48-2", "--data", data, "-q"])
+
+    CORPUS.add(f"pictures: {name}", 3, match, make)
+
+
+pictures("empty", r"b\.jpg: is no usable picture", b"")
+pictures("half a file", r"b\.jpg: is no usable picture", picture()[:-200])
+pictures("a text", r"b\.jpg: is no usable picture", b"<svg/>")
+pictures("a bitmap by another name", r"b\.jpg: is no usable picture", picture(form="BMP"))
+pictures("four inks", r"b\.jpg: has mode CMYK", picture(mode="CMYK"))
+pictures("another size", r"b\.jpg: has .* must be alike", picture(side=5))
+pictures("grey among coloured", r"b\.jpg: has .* must be alike", picture(mode="L"))
+pictures("another suffix", r"b\.bmp: is no \.jpg", picture(), file="b.bmp")
+CORPUS.add("pictures: no folder", 3, "absent.train: can't be read", lambda s: s.find(network=[
+    "--model", "mlp:48-2", "--data", f"imagefolder:{s.folder / 'absent'}", "-q"]))  # fmt: skip
+CORPUS.add("cifar10 in an empty folder", 3, "cifar-10-batches-bin", lambda s: s.find(network=[
+    "--model", "resnet20", "--data", "cifar10", "--data-root", s.folder, "-q"]))  # fmt: skip
 
 
 # --- splits
