@@ -76,7 +76,9 @@ Examples:
     help="first means of the posterior [default: trained for files of other tools, else prior]",
 )
 @click.option("--delta", default="0.05", show_default=True, help="failure probability")
-@click.option("--objective", type=click.Choice(["kl", "quad"]), default="kl", show_default=True)
+@click.option(
+    "--objective", type=click.Choice(["kl", "quad", "catoni"]), default="kl", show_default=True
+)
 @click.option(
     "--epochs", type=int, help="of fitting [default: 5 with a prior part, else 40, 12 with gates]"
 )

@@ -2,6 +2,7 @@
 
 from pacbayes.posterior.divergence import Divergence, TensorDivergence, divergence
 from pacbayes.posterior.fit import FitPlan, Fitted, fit
+from pacbayes.posterior.fixed_layers import after_fixed_layers
 from pacbayes.posterior.gate_fit import fit_gates
 from pacbayes.posterior.grid import ScaleGrid
 from pacbayes.posterior.prior import INCLUSIONS, Prior
@@ -26,6 +27,7 @@ __all__ = [
     "SpikeAndSlab",
     "TensorDivergence",
     "UnsupportedUseError",
+    "after_fixed_layers",
     "apply_layer",
     "divergence",
     "fit",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pacbayes.errors import UsageError
+from pacbayes.posterior.fixed_layers import after_fixed_layers
 from pacbayes.posterior.noise import NoisePool, NoisyForward
 from pacbayes.posterior.objectives import (
     OBJECTIVES,
@@ -46,7 +47,7 @@ class FitPlan:
     """How to fit.
 
     Attributes:
-        objective: ``kl`` or ``quad``.
+        objective: ``kl``, ``quad`` or ``catoni``.
         n: size of the certificate part, which divides the complexity.
         constant: nats that the theorem adds to the kl, ``ln(2 sqrt(n) / (w delta))``.
         epochs: passes over the fitting sample.
@@ -110,7 +111,8 @@ def fit(
     """
     state = Trainable.start(prior, start, scale=plan.start_scale)
     first = 0 if journal is None else state.resume(journal)
-    forward = NoisyForward.of(model, prior.mean, buffers=prior.buffers, x=sample.inputs[:4])
+    rest = after_fixed_layers(model, prior.buffers, sample.inputs, sample.labels)
+    forward = NoisyForward.of(rest.model, prior.mean, buffers=rest.buffers, x=rest.inputs[:4])
     objective = OBJECTIVES[plan.objective](n=plan.n, constant=plan.constant)
     optimizer = state.optimizer(lr=plan.lr, scale_lr=plan.scale_lr)
     state.restore_optimizer(optimizer)
@@ -126,7 +128,7 @@ def fit(
                 factor = schedule(epoch * batches + step)
                 optimizer.param_groups[0]["lr"] = plan.lr * factor
                 optimizer.param_groups[1]["lr"] = plan.scale_lr * factor
-                examples = sample.inputs[rows], sample.labels[rows]
+                examples = rest.inputs[rows], rest.labels[rows]
                 value, kl = gradients(state, forward, examples, objective, pool)
                 optimizer.step()
             if journal is not None:
@@ -134,7 +136,7 @@ def fit(
             bar.advance(1, note=f"objective {value:.4f} kl {kl:.0f}")
     del optimizer
     begun = Trainable.start(prior, start, scale=plan.start_scale)
-    best = _better(state, begun, forward, sample, objective=objective, seeds=seeds)
+    best = _better(state, begun, forward, rest, objective=objective, seeds=seeds)
     return Fitted(posterior=best.posterior(), prior=best.prior_on_grid())
 
 

@@ -7,10 +7,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-ObjectiveName = Literal["kl", "quad"]
+ObjectiveName = Literal["kl", "quad", "catoni"]
 Objective = Callable[[Tensor, Tensor], Tensor]
 
 LOWEST_PROBABILITY = 1e-4
+CATONI_C = 3.0
+"""Suits a risk of a few hundredths, whose bounded cross-entropy is about as large."""
 
 
 def bounded_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -87,7 +89,26 @@ def quad_objective(*, n: int, constant: float) -> Objective:
     return objective
 
 
+def catoni_objective(*, n: int, constant: float, c: float = CATONI_C) -> Objective:
+    """Return ``(risk, kl) -> (1 - exp(-c risk - (kl + constant) / n)) / (1 - e^-c)``.
+
+    Catoni (2007), theorem 1.2.6, at a fixed ``c``: a unit of risk and a nat keep their exchange
+    rate, whatever the risk is by now.
+
+    Args:
+        n: size of the certificate part.
+        constant: ``ln(1 / (w delta))`` or more, in nats; it does not move the optimum.
+        c: what a unit of risk weighs against ``1 / n`` nats.
+    """
+
+    def objective(risk: Tensor, kl: Tensor) -> Tensor:
+        return -torch.expm1(-c * risk - (kl + constant) / n) / -math.expm1(-c)
+
+    return objective
+
+
 OBJECTIVES: dict[ObjectiveName, Callable[..., Objective]] = {
     "kl": kl_objective,
     "quad": quad_objective,
+    "catoni": catoni_objective,
 }

@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from pacbayes.data import Examples
 from pacbayes.data.loss import is_right
 from pacbayes.errors import UsageError
-from pacbayes.posterior import SpikeAndSlab
+from pacbayes.posterior import SpikeAndSlab, after_fixed_layers
 from pacbayes.risk.counts import Counts
 from pacbayes.risk.designs import Design, design_for
 from pacbayes.risk.fingerprint import fingerprint
@@ -70,7 +71,8 @@ def evaluate(
     if draws < 1 or len(sample.labels) < 1:
         raise UsageError("evaluation needs at least one draw and one example")
     network = copy.deepcopy(model).eval()
-    design = design_for(network, posterior, sample.inputs[:4])
+    rest = after_fixed_layers(network, posterior.buffers, sample.inputs, sample.labels)
+    design = design_for(rest.model, replace(posterior, buffers=rest.buffers), rest.inputs[:4])
     blocks = torch.arange(len(sample.labels)).split(BLOCK)
     subject: dict[str, str | int] = {"root": f"{root:064x}", "draws": draws}
     if journal is not None:
@@ -80,7 +82,7 @@ def evaluate(
     with progress("evaluate", len(blocks), quiet=quiet) as bar:
         bar.advance(len(done))
         for block in range(len(done), len(blocks)):
-            examples = sample.inputs[blocks[block]], sample.labels[blocks[block]]
+            examples = rest.inputs[blocks[block]], rest.labels[blocks[block]]
             done.append(_errors_of_block(design, examples, root=root, draws=draws, block=block))
             counted = draws * (int(blocks[block][-1]) + 1)
             bar.advance(1, note=f"risk {sum(done) / counted:.4f}")

@@ -5,11 +5,13 @@ import math
 import pytest
 import torch
 
-from pacbayes.bounds import kl_bound, quad_bound
+from pacbayes.bounds import catoni_bound, kl_bound, quad_bound
 from pacbayes.posterior.objectives import (
+    CATONI_C,
     OBJECTIVES,
     KlInverse,
     bounded_cross_entropy,
+    catoni_objective,
     kl_objective,
     quad_objective,
 )
@@ -31,7 +33,7 @@ def test_objective_equals_the_certified_bound(name: str, risk: float, kl: float,
 
 
 @pytest.mark.parametrize(("risk", "kl", "n"), POINTS)
-@pytest.mark.parametrize("make", [kl_objective, quad_objective])
+@pytest.mark.parametrize("make", [kl_objective, quad_objective, catoni_objective])
 def test_gradients_match_finite_differences(make: object, risk: float, kl: float, n: int) -> None:
     objective = make(n=n, constant=8.0)
     q = torch.tensor(risk, dtype=torch.float64, requires_grad=True)
@@ -44,6 +46,15 @@ def test_gradients_match_finite_differences(make: object, risk: float, kl: float
             down = objective(q - shift if tensor is q else q, k - shift if tensor is k else k)
         # Central differences: curvature leaves a relative error of the square of the step.
         assert float(tensor.grad) == pytest.approx(float(up - down) / (2 * step), rel=1e-5)
+
+
+@pytest.mark.parametrize(("risk", "kl", "n"), POINTS)
+def test_catoni_equals_the_certified_bound_at_the_same_c(risk: float, kl: float, n: int) -> None:
+    """Its own constant is ln(1 / delta): the fixed c needs no 2 sqrt(n)."""
+    objective = catoni_objective(n=n, constant=math.log(1 / 0.05))
+    ours = float(objective(*torch.tensor([risk, kl], dtype=torch.float64)))
+    theirs = catoni_bound(risk=risk, kl=kl, n=n, delta=0.05, c=CATONI_C)
+    assert min(ours, 1.0) == pytest.approx(theirs, rel=1e-9)
 
 
 def test_inverse_of_risk_zero_is_the_closed_form() -> None:
