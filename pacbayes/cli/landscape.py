@@ -11,9 +11,9 @@ from pacbayes.cli.landscape_levels import (
     escape,
     prune_limit,
     requilibration,
-    robustness,
 )
 from pacbayes.cli.landscape_report import Column, Report, Row, deliver, number, require_folder
+from pacbayes.cli.landscape_robustness import robustness
 from pacbayes.cli.landscape_site import (
     MNIST,
     Site,

@@ -22,12 +22,16 @@ from pacbayes.cli.landscape_site import (
     Site,
     measuring_options,
     open_site,
+    posterior_option,
+    read_posterior,
     ticket_options,
 )
+from pacbayes.errors import UsageError
 
 if TYPE_CHECKING:
     from pacbayes.data import Examples
     from pacbayes.landscape import LossName
+    from pacbayes.posterior import SpikeAndSlab
     from pacbayes.tickets import Ticket
 
 Measure = Callable[..., Row]
@@ -111,6 +115,7 @@ Examples:
 @click.option("--radius", type=float, default=0.05, show_default=True, help="of the worst case")
 @click.option("--steps", type=int, default=10, show_default=True, help="of ascent, per start")
 @click.option("--relative", is_flag=True, help="in units of each weight's magnitude")
+@posterior_option
 def sharpness(**options: Any) -> None:
     """Measure how much the loss rises near TICKETS, on average over noise and at worst."""
     _measure(options, "sharpness", _sharpness, _sharpness_report)
@@ -123,10 +128,11 @@ def _sharpness(
 
     where = (site.model, ticket, sample)
     seed, relative = options["seed"], options["relative"]
+    law = _posterior(site, options)
     return {
         "expected": expected_sharpness(
             *where,
-            scale=options["scale"],
+            scale=options["scale"] if law is None else law.scale,
             draws=options["draws"],
             seed=seed,
             loss=loss,
@@ -146,6 +152,7 @@ def _sharpness(
 def _sharpness_report(rows: list[Row], options: dict[str, Any]) -> Report:
     from pacbayes.landscape.plots import plot_sampled
 
+    scale = "the posterior's scales" if options["posterior"] else f"scale {options['scale']:g}"
     unit = " times each weight's magnitude" if options["relative"] else ""
     series: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -160,8 +167,8 @@ def _sharpness_report(rows: list[Row], options: dict[str, Any]) -> Report:
             Column(title="worst rise", cell=lambda row: number(row["worst"].value)),
         ],
         reading=(
-            f"mean rise: of the loss under Gaussian noise of scale {options['scale']:g}{unit} on "
-            "the kept entries.\nworst rise: the largest found within a distance of "
+            f"mean rise: of the loss under Gaussian noise of {scale}{unit} on the "
+            "kept entries.\nworst rise: the largest found within a distance of "
             f"{options['radius']:g}{' in those units' if unit else ''}; the true one is at least "
             "that."
         ),
@@ -176,6 +183,7 @@ def _sharpness_report(rows: list[Row], options: dict[str, Any]) -> Report:
 Examples:
   pacbayes landscape volume RUN {MNIST}
   pacbayes landscape volume RUN/level_05 {MNIST} --rise 0.2 --rays 100 --relative
+  pacbayes landscape volume RUN/level_05 {MNIST} --posterior OUT/ticket/posterior.safetensors
 """,
 )
 @ticket_options
@@ -186,6 +194,7 @@ Examples:
 @click.option("--floor", type=float, default=1e-3, show_default=True, help="of the curvature")
 @click.option("--probes", type=int, default=5, show_default=True, help="of the spectrum")
 @click.option("--steps", type=int, default=30, show_default=True, help="of Lanczos, per probe")
+@posterior_option
 def volume(**options: Any) -> None:
     """Measure the region around TICKETS where the loss stays low: by rays, by curvature."""
     _measure(options, "volume", _volume, _volume_report)
@@ -194,7 +203,7 @@ def volume(**options: Any) -> None:
 def _volume(
     site: Site, options: dict[str, Any], ticket: "Ticket", sample: "Examples", loss: "LossName"
 ) -> Row:
-    from pacbayes.landscape import quadratic_volume, ray_volume
+    from pacbayes.landscape import posterior_volume, quadratic_volume, ray_volume
 
     where = (site.model, ticket, sample)
     rise, seed = options["rise"], options["seed"]
@@ -215,12 +224,30 @@ def _volume(
         seed=seed,
         loss=loss,
     )
-    return {
+    row: Row = {
         "rays": rays,
         "rays_per_entry": rays.per_dimension,
         "quadratic": quadratic,
         "quadratic_per_entry": quadratic.per_dimension,
     }
+    law = _posterior(site, options)
+    if law is not None:
+        found = posterior_volume(law)
+        row |= {"posterior": found, "posterior_per_entry": found.per_dimension}
+    return row
+
+
+def _posterior(site: Site, options: dict[str, Any]) -> "SpikeAndSlab | None":
+    if options["posterior"] is None:
+        return None
+    if len(site.tickets) > 1:
+        raise UsageError("--posterior is that of one ticket; give no other")
+    return read_posterior(options["posterior"])
+
+
+_SCALES = Column(
+    title="posterior: per entry", cell=lambda row: number(row["posterior_per_entry"].value)
+)
 
 
 def _volume_report(rows: list[Row], options: dict[str, Any]) -> Report:
@@ -245,12 +272,14 @@ def _volume_report(rows: list[Row], options: dict[str, Any]) -> Report:
             ),
             Column(title="per entry [95 %]", cell=lambda row: interval(row["quadratic_per_entry"])),
             Column(title="flat", cell=flat),
+            *([_SCALES] if options["posterior"] is not None else []),
         ],
         reading=(
             f"Region where the loss is at most {options['rise']:g} above the ticket's, along the "
             "kept entries. Tickets of\ndifferent density live in different dimensions: compare the "
             "values per entry.\nflat: share of directions whose curvature is below "
             f"{options['floor']:g} and counts as that."
+            + ("" if options["posterior"] is None else "\nposterior: mean ln of its scales.")
             + flat_warning(rows, lambda row: row["quadratic"].dimension)
         ),
         plot=lambda: plot_sampled(series, ylabel="ln volume per kept entry"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pacbayes.data import Data, Examples
+    from pacbayes.posterior import SpikeAndSlab
     from pacbayes.pruning import TrainPlan
     from pacbayes.tickets import IndexSet, Ticket
 
@@ -106,6 +107,15 @@ def _decorate(command: Command, options: Sequence[Callable[[Command], Command]])
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def posterior_option(command: Command) -> Command:
+    """Add the posterior of one ticket."""
+    return click.option(
+        "--posterior",
+        type=click.Path(path_type=Path),
+        help="posterior.safetensors that certify left for the one ticket",
+    )(command)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +232,22 @@ def training_plan(folder: Path, changes: dict[str, Any]) -> "tuple[TrainPlan, in
     except (KeyError, TypeError, ValueError, SyntaxError) as error:
         raise InputError(f"{record}: plan is malformed: {error}") from error
     return known, rewind if isinstance(rewind, int) else 0
+
+
+def read_posterior(path: Path) -> "SpikeAndSlab":
+    """Return the posterior that a certification left in a file.
+
+    Raises:
+        InputError: the file is missing, malformed or no posterior.
+    """
+    from pacbayes.checkpoints.opening import open_file
+    from pacbayes.checkpoints.safetensors_file import load_safetensors
+    from pacbayes.posterior import SpikeAndSlab
+
+    tensors, metadata = load_safetensors(open_file(path))
+    if not metadata.get("schema", "").startswith("pacbayes/posterior/"):
+        raise InputError(f"{path}: is no posterior; certify leaves one as posterior.safetensors")
+    return SpikeAndSlab.from_tensors(tensors)
 
 
 def neighbours(tickets: "dict[str, Ticket]") -> "Iterator[tuple[str, str]]":

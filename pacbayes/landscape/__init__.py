@@ -8,7 +8,6 @@ from pacbayes.landscape.barriers import Barrier, Sublevel, barrier, chain, same_
 from pacbayes.landscape.curvature import (
     Eigenvalue,
     Hessian,
-    Spectrum,
     spectral_density,
     top_eigenvalue,
     trace,
@@ -27,6 +26,7 @@ from pacbayes.landscape.rewind_robustness import (
 )
 from pacbayes.landscape.sampled import Sampled
 from pacbayes.landscape.sharpness import Adversarial, adversarial_sharpness, expected_sharpness
+from pacbayes.landscape.spectrum import Spectrum
 from pacbayes.landscape.surface import LossName, Point, Surface
 from pacbayes.landscape.volume import Volume, posterior_volume, quadratic_volume, ray_volume
 

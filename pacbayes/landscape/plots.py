@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pacbayes.landscape.barriers import Barrier
-from pacbayes.landscape.curvature import Spectrum
 from pacbayes.landscape.distance import Distance
 from pacbayes.landscape.prune_limit import PruneLimit
 from pacbayes.landscape.requilibration import Requilibration
 from pacbayes.landscape.sampled import Sampled
+from pacbayes.landscape.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

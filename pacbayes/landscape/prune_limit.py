@@ -25,8 +25,9 @@ from torch import Tensor, nn
 
 from pacbayes.data import Examples
 from pacbayes.errors import UsageError
-from pacbayes.landscape.curvature import Hessian, Spectrum, spectrum_of
+from pacbayes.landscape.curvature import Hessian, spectrum_of
 from pacbayes.landscape.sampled import Sampled
+from pacbayes.landscape.spectrum import Spectrum
 from pacbayes.landscape.subspace import Array, Subspace
 from pacbayes.landscape.surface import LossName, Point
 from pacbayes.pruning import State

@@ -1,6 +1,7 @@
 """`pacbayes landscape` on real tickets: what it prints, leaves and refuses."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from pacbayes.data import load_data
 from pacbayes.landscape import barrier, escape, gap
 from pacbayes.landscape import distance as measured_distance
 from pacbayes.pipeline import find
+from pacbayes.posterior import SpikeAndSlab
 from pacbayes.pruning import FindPlan, TrainPlan
+from pacbayes.runtime.files import write_tensors
+from pacbayes.tickets import Ticket
 from tests.pipeline.requests import DATA, MODEL, network, small_find
 
 NET = ("--model", MODEL, "--data", DATA)
@@ -237,3 +241,45 @@ def test_help_has_examples(what: str, capsys: pytest.CaptureFixture[str]) -> Non
     text = capsys.readouterr().out
     assert f"pacbayes landscape {what}" in text
     assert "Examples:" in text
+
+
+def posterior_of(folder: Path, ticket: Ticket) -> Path:
+    kept = {name: ticket.mask.of(name, t).float() for name, t in ticket.trained.items()}
+    law = SpikeAndSlab(
+        mean=ticket.trained,
+        scale={name: 0.25 * inclusion for name, inclusion in kept.items()},
+        inclusion=kept,
+    )
+    path = folder / "posterior.safetensors"
+    write_tensors(path, law.tensors(), {"schema": "pacbayes/posterior/1"})
+    return path
+
+
+def test_a_posterior_gives_volume_and_noise(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    level = runs / "imp" / "level_01"
+    path = str(posterior_of(tmp_path, read_ticket(level)))
+    asked = (str(level), *NET, *SMALL)
+    few = ("--rays", "2", "--probes", "2", "--steps", "3")
+    (row,) = ask(capsys, "volume", *asked, *few, "--posterior", path)["results"]
+    assert row["posterior_per_entry"]["value"] == pytest.approx(math.log(0.25), rel=1e-6)
+    few = ("--draws", "3", "--steps", "1")
+    learned = ask(capsys, "sharpness", *asked, *few, "--posterior", path)["results"]
+    assert learned == ask(capsys, "sharpness", *asked, *few, "--scale", "0.25")["results"]
+    assert run(["landscape", "volume", *asked, "--rays", "2", "--posterior", path]) == 0
+    assert "posterior: mean ln" in capsys.readouterr().out
+
+
+def test_a_posterior_is_that_of_one_ticket(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(posterior_of(tmp_path, read_ticket(runs / "imp" / "level_01")))
+    code = run(["landscape", "sharpness", str(runs / "imp"), *NET, *SMALL, "--posterior", path])
+    assert code == 2
+    assert "one ticket" in capsys.readouterr().err
+    weights = str(runs / "imp" / "level_01" / "trained.safetensors")
+    one = str(runs / "imp" / "level_01")
+    code = run(["landscape", "sharpness", one, *NET, *SMALL, "--posterior", weights])
+    assert code == 3
+    assert "no posterior" in capsys.readouterr().err
