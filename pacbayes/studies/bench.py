@@ -167,7 +167,7 @@ class Bench:
         epochs: int,
         draws: int,
         lr: float = 1e-3,
-        batch_size: int = 250,
+        batch_size: int = 500,
     ) -> tuple[Certificate, Path]:
         """Return the certificate of one level, and the folder that holds its posterior.
 

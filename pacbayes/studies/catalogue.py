@@ -16,6 +16,7 @@ STUDIES: Final = {
     "paul2023": "what a mask encodes: connectivity, robustness, Hessian limit, retraining",
     "vandersmissen2023": "scores, overlap of masks, stability, re-initialisation, layer collapse",
     "yang2023": "random pruning before training on signal plus noise; a negative control",
+    "link": "which measurement predicts the bound, over many tickets; no paper of its own",
 }
 """One line about each study."""
 

@@ -61,15 +61,15 @@ class Settings:
     """
 
     data: str = "mnist"
-    model: str = "lenet300"
+    model: str = "mlp:784-100-10"
     model_args: tuple[tuple[str, str], ...] = ()
-    narrow: str = "mlp:784-60-10"
+    narrow: str = "mlp:784-30-10"
     lr: float = 0.1
     late: int = 60
-    levels: int = 6
+    levels: int = 5
     fraction: float = 0.4
-    epochs: int = 2
-    prior_share: float = 0.2
+    epochs: int = 3
+    prior_share: float = 0.1
     seeds: int = 3
     n_measure: int = 1000
     points: int = 9
@@ -83,6 +83,8 @@ class Settings:
 SETTINGS: Final = {
     "quick": Settings(),
     "long": Settings(
+        model="lenet300",
+        narrow="mlp:784-60-10",
         levels=12,
         fraction=0.2,
         epochs=4,

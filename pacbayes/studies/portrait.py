@@ -31,11 +31,11 @@ class Effort:
         rise: of the cross-entropy that ends a ray.
     """
 
-    epochs: int = 4
+    epochs: int = 2
     draws: int = 1
     scale: float = 0.03
-    noises: int = 20
-    rays: int = 8
+    noises: int = 10
+    rays: int = 4
     rise: float = 0.1
 
 

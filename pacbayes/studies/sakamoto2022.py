@@ -36,7 +36,7 @@ PAPER: Final = (
 )
 ABSTRACT: Final = "abstract and published code; the text could not be read"
 RATES: Final = ("small", "large", "warmup")
-METHODS: Final = ("largest", "random", "continuous", "random-init", "synflow")
+METHODS: Final = ("largest", "random", "continuous", "random-init")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,24 +59,26 @@ class Settings:
         seeds: how many.
         method_seeds: how many for the re-reading of other methods.
         n_measure: examples for sharpness, curvature and volume.
+        portrayed: levels whose tickets are certified and measured; the last is ``levels``.
         effort: of each certificate and its measurements.
     """
 
     data: str = "mnist"
-    model: str = "lenet300"
+    model: str = "mlp:784-100-10"
     model_args: tuple[tuple[str, str], ...] = ()
     small: float = 0.01
     large: float = 0.2
-    warmup: int = 150
-    levels: int = 4
-    fraction: float = 0.43
-    epochs: int = 2
+    warmup: int = 100
+    levels: int = 3
+    fraction: float = 0.52
+    epochs: int = 1
     weight_decay: float = 1e-4
     noise: str = "0.4"
     prior_share: float = 0.5
     seeds: int = 3
     method_seeds: int = 2
-    n_measure: int = 500
+    n_measure: int = 300
+    portrayed: tuple[int, ...] = (3,)
     effort: Effort = field(default_factory=Effort)
 
     @property
@@ -88,12 +90,14 @@ class Settings:
 SETTINGS: Final = {
     "quick": Settings(),
     "long": Settings(
+        model="lenet300",
         levels=10,
         fraction=0.2,
         epochs=4,
         seeds=5,
         method_seeds=3,
         n_measure=1000,
+        portrayed=(0, 5, 10),
         effort=Effort(epochs=8, draws=2, noises=30, rays=10),
     ),
     "full": Settings(
@@ -108,6 +112,7 @@ SETTINGS: Final = {
         seeds=3,
         method_seeds=3,
         n_measure=2000,
+        portrayed=(0, 5, 10, 15),
         effort=Effort(epochs=20, draws=2, noises=30, rays=20),
     ),
 }
@@ -261,10 +266,11 @@ def _plan(settings: Settings, rate: str, **changes: Any) -> FindPlan:
 
 
 def _arm(bench: Bench, settings: Settings, rate: str, seed: int) -> dict[str, Any]:
-    """Return the risks of a chain, a control of its last ticket, and portraits of two levels."""
+    """Return the risks of a chain, a control of its last ticket, and portraits."""
     plan = _plan(settings, rate)
     chain = bench.chain(rate, plan, seed=seed)
     last = chain[-1]
+    portrayed = [chain[level] for level in settings.portrayed]
     kin = Seeds(seed).child(f"control {rate}")
     other = control(
         "reinit",
@@ -275,12 +281,11 @@ def _arm(bench: Bench, settings: Settings, rate: str, seed: int) -> dict[str, An
         plan=plan,
         seeds=kin,
     )
-    middle = chain[settings.levels // 2]
     return {
         "risks": [bench.risk(ticket) for ticket in chain],
         "densities": [ticket.mask.density for ticket in chain],
         "control": bench.risk(other),
-        "portraits": [_portrait(bench, settings, rate, t, seed) for t in (middle, last)],
+        "portraits": [_portrait(bench, settings, rate, t, seed) for t in portrayed],
     }
 
 

@@ -59,14 +59,14 @@ class Settings:
     """
 
     data: str = "mnist"
-    model: str = "lenet300"
+    model: str = "mlp:784-100-10"
     model_args: tuple[tuple[str, str], ...] = ()
     lr: float = 0.1
     rewind: int | None = None
     levels: int = 5
     fraction: float = 0.4
-    epochs: int = 2
-    prior_share: float = 0.2
+    epochs: int = 3
+    prior_share: float = 0.1
     seeds: int = 3
     n_measure: int = 1000
     points: int = 9
@@ -81,7 +81,9 @@ class Settings:
 
 SETTINGS: Final = {
     "quick": Settings(),
-    "long": Settings(levels=12, fraction=0.2, epochs=4, prior_share=0.5, seeds=5, rays=15),
+    "long": Settings(
+        model="lenet300", levels=12, fraction=0.2, epochs=4, prior_share=0.5, seeds=5, rays=15
+    ),
     "full": Settings(
         data="cifar10-jpeg",
         model="resnet20",

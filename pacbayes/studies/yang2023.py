@@ -59,18 +59,18 @@ class Settings:
         fresh: examples that measure the true risk.
     """
 
-    n: int = 100
-    dim: int = 6000
+    n: int = 80
+    dim: int = 4000
     classes: int = 2
     width: int = 6
     size: float = 20.0
-    densities: tuple[float, ...] = (0.5, 0.25, 0.08, 0.006)
+    densities: tuple[float, ...] = (0.5, 0.25, 0.08, 0.008)
     mild: float = 0.5
-    over: float = 0.006
+    over: float = 0.008
     seeds: int = 20
     steps: int = 250
     lr: float = 0.04
-    fit_epochs: int = 15
+    fit_epochs: int = 8
     fit_lr: float = 0.02
     draws: int = 100
     fresh: int = 2000
@@ -78,11 +78,19 @@ class Settings:
 
 SETTINGS: Final = {
     "quick": Settings(),
-    "long": Settings(fit_epochs=30, fresh=20000),
+    "long": Settings(
+        n=100,
+        dim=8000,
+        densities=(0.7, 0.5, 0.35, 0.25, 0.15, 0.08, 0.03, 0.006),
+        over=0.006,
+        fit_epochs=30,
+        fresh=20000,
+    ),
     "full": Settings(
         n=200,
         dim=16000,
         densities=(0.8, 0.6, 0.5, 0.4, 0.25, 0.15, 0.08, 0.05, 0.03, 0.015, 0.006),
+        over=0.006,
         steps=400,
         fit_epochs=30,
         fresh=20000,

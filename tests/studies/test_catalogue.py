@@ -33,7 +33,7 @@ def test_an_unknown_study_is_a_usage_error(tmp_path: Path) -> None:
     assert run(["study", "nobody2030"]) == 2
 
 
-@pytest.mark.parametrize("name", ["vandersmissen2023", "yang2023"])
+@pytest.mark.parametrize("name", STUDIES)
 def test_every_study_has_settings_of_every_size(name: str) -> None:
     module = import_module(f"pacbayes.studies.{name}")
     assert set(module.SETTINGS) == {"quick", "long", "full"}
