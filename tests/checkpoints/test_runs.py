@@ -8,6 +8,7 @@ import torch
 
 from pacbayes.checkpoints import inspect, read_ticket
 from pacbayes.errors import InputError, UsageError
+from pacbayes.models import build_model
 from pacbayes.tickets import Mask, Ticket
 from tests.checkpoints.runs import initial, lth_pacbayes, mask_of_level, masked, open_lth, trained
 
@@ -166,3 +167,34 @@ def test_a_mask_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_masked_helper_is_the_product() -> None:
     mask = mask_of_level(1)
     assert torch.equal(masked(initial(), mask)["fc.weight"] != 0, mask["fc.weight"].bool())
+
+
+def test_a_run_of_resnet20_with_its_statistics(tmp_path: Path) -> None:
+    """The published code saves buffers in every file; those of the trained network count."""
+    model = build_model("resnet20", in_shape=(3, 32, 32), classes=10, seed=1)
+    begun = {name: t.clone() for name, t in model.state_dict().items()}
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    kept_ones = {name: (begun[name] > 0).int() for name, shape in shapes.items() if len(shape) > 1}
+    ended = {
+        name: t * kept_ones.get(name, 1) + (name not in kept_ones) for name, t in begun.items()
+    }
+    for level in range(2):
+        folder = tmp_path / "run" / "replicate_0" / f"level_{level}"
+        folder.mkdir(parents=True)
+        kept = kept_ones if level else {name: torch.ones_like(m) for name, m in kept_ones.items()}
+        first = {name: t * kept.get(name, 1) for name, t in begun.items()}
+        torch.save(first, folder / "init_model.pth")
+        torch.save(kept, folder / "mask.pth")
+        torch.save(ended, folder / "trained_model.pth")
+    ticket = read_ticket(
+        tmp_path / "run" / "replicate_0" / "level_1",
+        parameter_shapes=shapes,
+        buffer_names=[name for name in begun if name not in shapes],
+    )
+    assert len(ticket.mask) == 22
+    assert len(ticket.buffers) == 3 * 21
+    assert set(ticket.trained) == set(shapes)
+    assert ticket.init is not None
+    assert set(ticket.init) == set(shapes)
+    assert torch.equal(ticket.init["conv1.weight"], begun["conv1.weight"])
+    assert torch.equal(ticket.buffers["bn1.running_mean"], begun["bn1.running_mean"] + 1)
