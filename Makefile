@@ -19,7 +19,7 @@ IMPORT_ALL := import importlib, pkgutil, pacbayes; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test fast slow fuzz lint types bench notebooks wheel
+.PHONY: help install demo test fast slow fuzz lint types bench tickets notebooks wheel
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -62,6 +62,10 @@ types: $(READY) ## Static types, strict
 
 bench: $(READY) ## Costs beside named baselines, as ratios
 	$(BIN)/pytest -m slow --benchmark-only --benchmark-columns=median,iqr,rounds tests/benchmarks
+
+tickets: $(READY) ## Every method and score, and masks without data, certified in joint tables; needs PACBAYES_DATA
+	$(BIN)/pacbayes study tickets --long --out runs/tickets
+	$(BIN)/pacbayes study densities --long --out runs/densities
 
 notebooks: $(NOTEBOOKS_READY) ## Run every notebook from top to bottom
 	$(BIN)/pytest --nbmake notebooks

@@ -15,6 +15,8 @@ STUDIES: Final = {
     "saleem2024": "volume of minima, barriers, sublevel sets, against contrast arms",
     "paul2023": "what a mask encodes: connectivity, robustness, Hessian limit, retraining",
     "vandersmissen2023": "scores, overlap of masks, stability, re-initialisation, layer collapse",
+    "tickets": "every method and score side by side, certified in one joint table",
+    "densities": "the bound against the density of masks that saw no data, prior at init",
     "yang2023": "random pruning before training on signal plus noise; a negative control",
     "link": "which measurement predicts the bound, over many tickets; no paper of its own",
 }

@@ -111,10 +111,12 @@ class Report:
 
     def markdown(self) -> str:
         """Return the report as Markdown: rules first, then what was measured."""
-        parts = [f"# {self.study} ({self.size})", self.paper, "## Claims and rules", RULES]
-        parts += [_claim(place, claim) for place, claim in enumerate(self.claims, start=1)]
-        parts += ["## Verdicts", _verdict_table(self.verdicts).markdown()]
-        parts += ["## Measurements", _measurement_table(self.measurements).markdown()]
+        parts = [f"# {self.study} ({self.size})", self.paper]
+        if self.claims:
+            parts += ["## Claims and rules", RULES]
+            parts += [_claim(place, claim) for place, claim in enumerate(self.claims, start=1)]
+            parts += ["## Verdicts", _verdict_table(self.verdicts).markdown()]
+            parts += ["## Measurements", _measurement_table(self.measurements).markdown()]
         parts += ["![figure](figure.png)"]
         for table in self.tables:
             parts += [f"### {table.title}", table.markdown()]
