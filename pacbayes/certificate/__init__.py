@@ -1,5 +1,11 @@
 """The certificate: its document, its checker, and what is read from it. No torch."""
 
+from pacbayes.certificate.alternatives import (
+    CATONI_GRID,
+    Alternative,
+    alternatives,
+    render_alternatives,
+)
 from pacbayes.certificate.announce import announce
 from pacbayes.certificate.baseline import Baseline, read_baseline
 from pacbayes.certificate.compare import Comparison, Row, compare, compare_certificates
@@ -34,7 +40,9 @@ from pacbayes.certificate.verdict import Failure, Verdict
 from pacbayes.certificate.verify import Verification, read_verified, verify
 
 __all__ = [
+    "CATONI_GRID",
     "TITLES",
+    "Alternative",
     "Artifact",
     "Baseline",
     "Certificate",
@@ -59,6 +67,7 @@ __all__ = [
     "ToolFacts",
     "Verdict",
     "Verification",
+    "alternatives",
     "announce",
     "check",
     "checked",
@@ -72,6 +81,7 @@ __all__ = [
     "read_certificate",
     "read_verified",
     "render",
+    "render_alternatives",
     "render_certificate",
     "verify",
     "violated",

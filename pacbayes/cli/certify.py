@@ -77,6 +77,34 @@ Examples:
 )
 @click.option("--delta", default="0.05", show_default=True, help="failure probability")
 @click.option(
+    "--bound",
+    type=click.Choice(
+        ["kl", "catoni", "best", "all", "recursive", "disintegrated", "test-set", "occam"]
+    ),
+    default="kl",
+    show_default=True,
+    help="theorem; best pays for choosing, all shows every Gibbs bound, the last three certify one "
+    "network: drawn once, the prior's own, or quantised and coded",
+)
+@click.option("--parts", type=int, default=4, show_default=True, help="recursive: stages")
+@click.option(
+    "--gamma", default="0.5", show_default=True, help="recursive: factor of the bound before"
+)
+@click.option(
+    "--code-levels",
+    type=int,
+    default=3,
+    show_default=True,
+    help="occam: largest integer of a quantised weight, 1 to 15",
+)
+@click.option(
+    "--catoni",
+    default="grid",
+    show_default=True,
+    metavar="C|grid|prior-part",
+    help="constant of Catoni's bound",
+)
+@click.option(
     "--objective", type=click.Choice(["kl", "quad", "catoni"]), default="kl", show_default=True
 )
 @click.option(
@@ -106,11 +134,16 @@ def certify(path: Path, form: str, quick: bool, dense: str | None, **options: An
         options["prior_epochs"] = min(options["prior_epochs"], 2)
     twin = dense is not None and (True if dense == NAMED_BY_TICKET else Path(dense))
     found = certify_ticket(CertifyRequest(path=path, dense=twin, **options))
-    click.echo(_render(found, form), nl=False)
+    click.echo(_render(found, form, every=options["bound"] == "all"), nl=False)
 
 
-def _render(found: list["Certified"], form: str) -> str:
-    from pacbayes.certificate import compare_certificates, render, render_certificate
+def _render(found: list["Certified"], form: str, *, every: bool) -> str:
+    from pacbayes.certificate import (
+        compare_certificates,
+        render,
+        render_alternatives,
+        render_certificate,
+    )
 
     certificates = [item.certificate for item in found]
     if form == "json":
@@ -120,6 +153,8 @@ def _render(found: list["Certified"], form: str) -> str:
     if form == "markdown":
         return render(compare_certificates(certificates), "markdown")
     parts = [render_certificate(certificate) for certificate in certificates]
+    if every:
+        parts += [render_alternatives(certificate) for certificate in certificates]
     if len(certificates) > 1:
         parts.append(render(compare_certificates(certificates), "text"))
     remarks = [f"note: {remark}\n" for item in found for remark in item.remarks]

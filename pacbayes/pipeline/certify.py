@@ -10,23 +10,23 @@ from torch import nn
 
 from pacbayes import __version__
 from pacbayes.bounds import Confidence
-from pacbayes.certificate import Certificate, issue
+from pacbayes.certificate import Certificate
 from pacbayes.certificate.document import canonical
 from pacbayes.checkpoints import read_ticket
 from pacbayes.data import Data, Split, load_data, split_from_file
 from pacbayes.data.label_noise import LabelNoise, with_label_noise
 from pacbayes.errors import InputError, UsageError
 from pacbayes.models import build_model, weights
-from pacbayes.pipeline import evidence, preprocessing, published
+from pacbayes.pipeline import evidence
 from pacbayes.pipeline.advice import advice
 from pacbayes.pipeline.batchnorm import accounted, settled
 from pacbayes.pipeline.find import finished_levels, fresh_plan, run_levels, split_for
 from pacbayes.pipeline.request import BatchNorm, CertifyRequest
-from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage, fit_stage
+from pacbayes.pipeline.stages import Stage
 from pacbayes.pipeline.subject import Role, choose_subject, known_provenance
+from pacbayes.pipeline.theorem import certified
 from pacbayes.pruning import FindPlan, TrainPlan
 from pacbayes.risk import problems as probe
-from pacbayes.runtime.environment import environment
 from pacbayes.runtime.files import require_writable, write_bytes, write_json
 from pacbayes.runtime.reading import read_json
 from pacbayes.runtime.seeds import Seeds
@@ -70,6 +70,9 @@ def certify(request: CertifyRequest) -> list[Certified]:
         UsageError: options contradict each other, or the folder holds another request.
     """
     require_writable(request.out)
+    if request.bound == "occam":
+        # The code pays for all that was learned, so the certificate may rest on every example.
+        request = replace(request, prior="zero", all_data=True)
     inputs = _load(request)
     inputs = _with_the_tickets_noise(inputs, _open(request.path, inputs, request))
     ticket, foreign = _read(request.path, inputs, request)
@@ -180,6 +183,8 @@ _IRRELEVANT = (
     "mask",
     "dense",
     "split_file",
+    "bound",
+    "catoni",
 )
 
 
@@ -219,29 +224,16 @@ def _certify_one(
     )
     probed = probe(model, subject.prior.mean, subject.prior.buffers, stage.sample)
     evidence.require_sound(stage, probed)
-    posterior, prior = fit_stage(stage)
-    draws = draws_for(stage, posterior)
-    evaluation = evaluate_stage(stage, posterior, prior, draws=draws, label="posterior")
-    facts = evidence.gather(stage, posterior, prior, evaluation, probed)
-    part = "dense" if ticket.mask.kept == ticket.mask.prunable else role
-    certificate = issue(
-        name=request.name or f"{request.model}/{_source(request, data)}/{part}",
-        confidence=inputs.confidence,
-        data=facts.data,
-        prior=facts.prior,
-        posterior=facts.posterior,
-        draws=facts.draws,
-        conditions=facts.conditions,
-        references=facts.references,
-        priors_tried=request.priors_tried,
-        union=[*preprocessing.choices(data, request.declare), *subject.choices],
-        environment=environment(),
-    )
+    certificate, read = certified(stage, probed, name=_name(ticket, role, request, data))
     path = request.out / CERTIFICATES[role]
     write_bytes(path, canonical(certificate.document))
-    legacy = published.remarks(published.published_value(stage, posterior, prior, evaluation))
-    remarks = (*subject.remarks, *legacy, *advice(certificate))
+    remarks = (*subject.remarks, *read, *advice(certificate))
     return Certified(certificate=certificate, path=path, remarks=remarks)
+
+
+def _name(ticket: Ticket, role: Role, request: CertifyRequest, data: Data) -> str:
+    part = "dense" if ticket.mask.kept == ticket.mask.prunable else role
+    return request.name or f"{request.model}/{_source(request, data)}/{part}"
 
 
 def _source(request: CertifyRequest, data: Data) -> str:

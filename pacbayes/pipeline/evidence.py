@@ -12,17 +12,16 @@ from pacbayes.certificate import (
     PosteriorFacts,
     PriorFacts,
     References,
-    Seen,
-    TensorFacts,
+    checked,
 )
 from pacbayes.data import Duplicates, Split, duplicates
 from pacbayes.errors import Problem, UnsoundError
 from pacbayes.models import statistics
 from pacbayes.pipeline.conditions import conditions
-from pacbayes.pipeline.stages import Evaluation, Stage
-from pacbayes.posterior import Prior, SpikeAndSlab, divergence
-from pacbayes.risk import count_errors, evaluate
-from pacbayes.tickets import IndexSet, tensor_digest
+from pacbayes.pipeline.counting import Counted
+from pacbayes.pipeline.stages import Stage
+from pacbayes.posterior import Prior
+from pacbayes.risk import count_errors
 
 TEST_ROOT = 1
 
@@ -56,27 +55,24 @@ def require_sound(stage: Stage, probed: list[Problem]) -> None:
         raise UnsoundError(problems)
 
 
-def gather(
-    stage: Stage,
-    posterior: SpikeAndSlab,
-    prior: Prior,
-    evaluation: Evaluation,
-    probed: list[Problem],
-) -> Evidence:
+def gather(stage: Stage, prior: Prior, counted: Counted, probed: list[Problem]) -> Evidence:
     """Return the evidence for one subject; counts the reference numbers on the way."""
     repeated = _duplicates(stage)
     return Evidence(
         data=_data_facts(stage, repeated),
-        prior=_prior_facts(prior),
-        posterior=_posterior_facts(stage, posterior, prior),
-        draws=DrawFacts(
-            draws=evaluation.draws,
-            errors=evaluation.counts.errors,
-            trials=evaluation.counts.trials,
-        ),
-        references=_references(stage, posterior, prior),
-        conditions=_conditions(stage, prior, probed, repeated),
+        prior=counted.prior,
+        posterior=counted.posterior,
+        draws=counted.draws,
+        references=_references(stage, prior, counted),
+        conditions=[
+            checked(c.id, counted.notes[c.id]) if _is_told(c, counted.notes) else c
+            for c in _conditions(stage, prior, probed, repeated)
+        ],
     )
+
+
+def _is_told(condition: Condition, notes: dict[str, str]) -> bool:
+    return condition.id in notes and condition.status == "checked"
 
 
 def _conditions(
@@ -110,10 +106,6 @@ def _duplicates(stage: Stage) -> Duplicates:
     return duplicates(stage.data.train, split)
 
 
-def _seen(indices: IndexSet) -> Seen:
-    return Seen(count=len(indices), indices_sha256=indices.digest)
-
-
 def _data_facts(stage: Stage, repeated: Duplicates) -> DataFacts:
     data, part = stage.data, stage.subject.certificate
     return DataFacts(
@@ -135,46 +127,9 @@ def _data_facts(stage: Stage, repeated: Duplicates) -> DataFacts:
     )
 
 
-def _prior_facts(prior: Prior) -> PriorFacts:
-    return PriorFacts(
-        kind=prior.kind,
-        sha256=prior.digest,
-        seen=_seen(prior.seen),
-        mask_seen=_seen(prior.mask_seen),
-        mask_price=prior.mask_price,
-        grid=None if prior.grid is None else prior.grid.to_json(),
-        inclusion_grid=None if prior.inclusion_grid is None else prior.inclusion_grid.to_json(),
-    )
-
-
-def _posterior_facts(stage: Stage, posterior: SpikeAndSlab, prior: Prior) -> PosteriorFacts:
-    tensors = tuple(
-        TensorFacts(
-            name=item.name,
-            dtype=str(posterior.mean[item.name].dtype).removeprefix("torch."),
-            shape=tuple(posterior.mean[item.name].shape),
-            sha256=tensor_digest(posterior.mean[item.name]),
-            n_weights=item.entries,
-            n_active=item.kept,
-            prior_scale=repr(prior.scale[item.name]),
-            grid_index=prior.grid_index.get(item.name),
-            inclusion_index=prior.inclusion_index.get(item.name),
-            mask=item.mask,
-            mean=item.mean,
-            scale=item.scale,
-        )
-        for item in divergence(posterior, prior).tensors
-    )
-    return PosteriorFacts(
-        sha256=posterior.digest,
-        checkpoint_sha256=stage.subject.checkpoint_sha256,
-        tensors=tensors,
-    )
-
-
-def _references(stage: Stage, posterior: SpikeAndSlab, prior: Prior) -> References:
+def _references(stage: Stage, prior: Prior, counted: Counted) -> References:
     holdout, price = None, None
-    if prior.kind in ("split", "given"):
+    if prior.kind in ("split", "given") and stage.request.bound != "test-set":
         counts = count_errors(stage.model, prior.mean, prior.buffers, stage.sample)
         holdout = counts.errors
     if prior.mask_price == "free" and prior.mask.kept < prior.mask.prunable:
@@ -182,16 +137,5 @@ def _references(stage: Stage, posterior: SpikeAndSlab, prior: Prior) -> Referenc
     return References(
         holdout_errors=holdout,
         mask_price=price,
-        test=_test_counts(stage, posterior),
+        test=counted.test,
     )
-
-
-def _test_counts(stage: Stage, posterior: SpikeAndSlab) -> tuple[int, int] | None:
-    """Count Gibbs errors on the test examples, for information only."""
-    if stage.data.test is None or not len(stage.data.test.labels):
-        return None
-    with torch.no_grad():
-        counts = evaluate(
-            posterior, stage.model, stage.data.test, draws=1, root=TEST_ROOT, quiet=True
-        )
-    return counts.errors, counts.trials

@@ -14,6 +14,9 @@ TrainedOn = Literal["all", "prior-part", "none"]
 Start = Literal["prior", "trained"]
 BatchNorm = Literal["prior-split", "fold", "charge"]
 GatesChoice = Literal["none", "learned"]
+BoundChoice = Literal[
+    "kl", "catoni", "best", "all", "recursive", "disintegrated", "test-set", "occam"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,13 @@ class CertifyRequest:
             the ticket names.
         start: where fitting starts; ``None`` chooses by the source of the ticket.
         delta: failure probability, as written.
+        bound: the theorem; ``best`` pays for the choice among kl and Catoni, ``all`` certifies by
+            kl and shows the others; the last three are about one network: drawn once, the prior's
+            own, or quantised and coded.
+        parts: number of stages of a recursive bound.
+        gamma: factor of the bound before in a recursive bound, in (0, 1), fixed beforehand.
+        code_levels: largest integer magnitude of a weight in a code.
+        catoni: constant of Catoni's bound: a number fixed beforehand, ``grid``, or ``prior-part``.
         objective: what fitting minimises.
         epochs: fitting epochs; ``None`` chooses by the prior.
         prior_epochs: training epochs where a fresh prior must be trained.
@@ -81,6 +91,11 @@ class CertifyRequest:
     dense: Path | bool = False
     start: Start | None = None
     delta: str = "0.05"
+    bound: BoundChoice = "kl"
+    catoni: str = "grid"
+    parts: int = 4
+    gamma: str = "0.5"
+    code_levels: int = 3
     objective: ObjectiveName = "kl"
     epochs: int | None = None
     prior_epochs: int = 20
@@ -103,6 +118,8 @@ class CertifyRequest:
             raise UsageError(f"--priors-tried must be at least 1, got {self.priors_tried}")
         if self.draws is not None and self.draws < 1:
             raise UsageError(f"--draws must be at least 1, got {self.draws}")
+        if self.bound == "occam" and self.prior not in (None, "zero"):
+            raise UsageError("--bound occam has no prior on weights: leave --prior out")
         if self.all_data and self.prior == "split":
             raise UsageError(
                 "--all-data takes every example for the certificate; --prior split "
@@ -117,6 +134,17 @@ class CertifyRequest:
             raise UsageError(f"--lr must be a positive number, got {self.lr}")
         if self.prior_epochs < 0:
             raise UsageError(f"--prior-epochs must be at least 0, got {self.prior_epochs}")
+        if self.catoni not in ("grid", "prior-part"):
+            _require_constant(self.catoni)
         unknown = [key for key in self.declare if key not in TITLES]
         if unknown:
             raise UsageError(f"--declare takes V1 to V{len(TITLES)}, got {unknown[0]!r}")
+
+
+def _require_constant(text: str) -> None:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise UsageError(f"--catoni takes a positive number, grid or prior-part, got {text!r}")
