@@ -19,7 +19,7 @@ IMPORT_ALL := import importlib, pkgutil, pacbayes; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test fast slow fuzz lint types bench tickets notebooks wheel
+.PHONY: help install demo test fast slow evidence fuzz lint types bench tickets notebooks wheel
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +49,11 @@ fast: $(READY) ## The quick subset: architecture, bounds, certificates, tickets,
 
 slow: $(READY) ## The slow tests alone
 	$(BIN)/pytest -m slow
+
+evidence: $(READY) ## Do what is missing of the nightly evidence (hours at first) and write its page
+	$(BIN)/python -m tests.evidence
+	$(BIN)/python -m tests.evidence.mutants
+	$(BIN)/python -m tests.evidence --page tests/evidence/EVIDENCE.md
 
 fuzz: $(READY) ## 200,000 cases on each parser of foreign files; make test runs a hundredth
 	PACBAYES_FUZZ_SCALE=100 $(BIN)/pytest tests/fuzz

@@ -13,7 +13,7 @@ from tests.evidence.shards import ROOT
 @click.argument("names", nargs=-1, type=click.Choice(sorted(EXPERIMENTS)))
 @click.option("--results", type=click.Path(path_type=Path), default=ROOT / "build" / "evidence")
 @click.option("--page", type=click.Path(path_type=Path), help="page to write, if any")
-@click.option("--limit", type=int, help="only the first shards of each")
+@click.option("--limit", type=int, help="only the first shards of each; 0 writes the page alone")
 def main(names: tuple[str, ...], results: Path, page: Path | None, limit: int | None) -> None:
     """Do the missing shards of some experiments (all by default) and write the page."""
     for name in names or EXPERIMENTS:

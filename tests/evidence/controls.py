@@ -138,9 +138,9 @@ def scale_off_the_grid() -> str:
 
 
 def oracle_scale(rng: Rng, runs: int) -> Rates:
-    """Two hundred priors on two hypotheses, the mass of the better one chosen last.
+    """Priors with all their mass on one of 8192 classifiers, the best of them taken last.
 
-    The best mass is 1, so that the divergence vanishes: choosing among priors without paying.
+    As with the best scale of a weight, nothing of the divergence is left, and nothing is paid.
     """
     counts = best_of(rng, runs, 2**13)
     return fails(maurer(choices=2**13), counts), fails(maurer(), counts)

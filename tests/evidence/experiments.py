@@ -1,8 +1,17 @@
-"""All experiments by name, in the order of the page."""
+"""All experiments by name, quick ones first."""
 
-from tests.evidence import arithmetic
+from tests.evidence import arithmetic, checkers, controls, coverage, synthetic
 from tests.evidence.shards import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
-    each.name: each for each in (arithmetic.KL, arithmetic.BINOMIAL, arithmetic.EXACT)
+    each.name: each
+    for each in (
+        controls.EXPERIMENT,
+        coverage.EXPERIMENT,
+        synthetic.EXPERIMENT,
+        arithmetic.EXACT,
+        arithmetic.KL,
+        checkers.EXPERIMENT,
+        arithmetic.BINOMIAL,
+    )
 }

@@ -62,7 +62,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         f"{PUSHED}drawn catoni]", f"{PUSHED}renyi]", f"{PUSHED}vote]",
     ),
     "doubles": (
-        *SEARCHES, "test_binomial.py", "test_failing_inputs.py", "test_split.py",
+        "test_directed.py", *SEARCHES, "test_binomial.py", "test_failing_inputs.py", "test_split.py",
         "test_theorems.py", "test_oracle.py::test_random_kl_inverses",
     ),
     "factorial": (

@@ -39,7 +39,7 @@ class Experiment:
     def run(self, folder: Path, *, limit: int | None = None) -> list[Result]:
         """Return the results of all shards (or the first few), doing those that are missing."""
         key, found = self.key(), []
-        for shard in range(min(self.shards, limit or self.shards)):
+        for shard in range(self.shards if limit is None else min(limit, self.shards)):
             path = folder / self.name / f"{shard:04d}.json"
             result = _known(path, key)
             if result is None:
