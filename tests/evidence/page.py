@@ -1,32 +1,42 @@
 """The page: what was found, in Markdown, and how much of it is still to be done."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from string import Template
 
 from tests.bounds import test_golden
 from tests.evidence import arithmetic, checkers, controls, coverage, mutants, synthetic
+from tests.evidence.experiments import EXPERIMENTS
 from tests.evidence.mutate import mutants as changes_of
-from tests.evidence.shards import Experiment, added
+from tests.evidence.shards import added
 
-MUTANTS_HEAD = ["file", "mutants", "tried", "killed", "the same, explained", "unexplained"]
-
-HEAD = """# Evidence
-
-Why believe a number that `pacbayes` prints: what was tried to prove it wrong, and what came out.
-This page is written by `make evidence` from results in `build/evidence`; what is missing there
-is done first, shard by shard, and what a change of the code has made stale is done again.
-"""
+TEMPLATE = Path(__file__).with_suffix(".md")
 
 
 def write_page(page: Path, results: Path) -> None:
     """Write the page from the results that are there."""
-    sections = (
-        _arithmetic(results), _exact(results), _golden(), _coverage(results), _controls(results),
-        _checkers(results), _synthetic(results), _mutants(results),
-    )  # fmt: skip
-    page.write_text("\n".join([HEAD, *sections]))
+    parts = {
+        "unfinished": _unfinished(results),
+        "arithmetic": _arithmetic(results),
+        "largest": arithmetic.LARGEST_N,
+        "deltas": ", ".join(str(delta) for delta in arithmetic.DELTAS),
+        "exact": _exact(results),
+        "golden": _golden(),
+        "n": coverage.N,
+        "delta": coverage.DELTA,
+        "choices": f"{coverage.CHOICES:,}",
+        "risk": coverage.RISK,
+        "allowed": int(coverage.DELTA * coverage.RUNS),
+        "coverage": _coverage(results),
+        "controls": _controls(results),
+        "checkers": _checkers(results),
+        "synthetic_delta": synthetic.DELTA,
+        "weights": synthetic.WEIGHTS,
+        "synthetic": _synthetic(results),
+        **_mutants(results),
+    }
+    page.write_text(Template(TEMPLATE.read_text()).substitute(parts))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -34,16 +44,19 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
-def _done(experiment: Experiment, results: Path) -> str:
-    found = len(experiment.known(results))
-    if found == experiment.shards:
+def _unfinished(results: Path) -> str:
+    told = []
+    for experiment in EXPERIMENTS.values():
+        done = len(experiment.known(results))
+        if done < experiment.shards:
+            told.append(f"- `{experiment.name}`: {done} of {experiment.shards} shards are done.")
+    if not told:
         return ""
-    told = f"{found} of {experiment.shards} shards of `{experiment.name}` are done"
-    return f"*Unfinished: {told}; `make evidence` goes on from there.*\n\n"
+    return "\n".join(["**Not all is done yet**; the next run goes on from here:", "", *told, ""])
 
 
 def _arithmetic(results: Path) -> str:
-    rows, left = [], ""
+    rows = []
     for experiment, what in (
         (arithmetic.KL, "inverse of the binary kl"),
         (arithmetic.BINOMIAL, "inverse of the binomial tail"),
@@ -55,201 +68,92 @@ def _arithmetic(results: Path) -> str:
         told = ", ".join(f"{slack}: {slacks[slack]:,}" for slack in sorted(slacks, key=int))
         most = max((result["most"] for result in found), default="-")
         rows.append([what, f"{added(found, 'inputs'):,}", added(found, "unsafe"), most, told])
-        left += _done(experiment, results)
-    return f"""## Random inputs against Arb
-
-Inputs of eight regimes, from everyday certificates to subnormal numbers and deltas of 1e-300; up
-to ten million trials. Arb balls of python-flint decide whether a published value is below the
-truth (*unsafe*), and how many doubles below it are still valid (its *slack*, in ulp).
-
-{_table(["function", "inputs", "unsafe", "most slack", "slack: inputs"], rows)}
-{left}"""
+    return _table(["function", "inputs", "unsafe", "most slack", "slack: inputs"], rows)
 
 
 def _exact(results: Path) -> str:
     found = arithmetic.EXACT.known(results)
-    worst = max((result["chernoff_worst"] for result in found), default=math.nan)
-    unsafe = added(found, "unsafe") + added(found, "chernoff_failures")
-    deltas = ", ".join(str(delta) for delta in arithmetic.DELTAS)
-    return f"""## Exact coverage, by enumeration
-
-For every size n up to {arithmetic.LARGEST_N}, every count k below n and delta in {
-deltas     }: the chance that the upper value of the count lies below the truth is largest where
-the truth passes one of the values, so that it is at most delta for *all* truths if and only if
-P(Bin(n, upper(k)) <= k) <= delta for every k.
-
-{
-        _table(
-            [
-                "layer",
-                "(k, n, delta)",
-                "failures",
-                "largest chance / delta",
-                "the double below fails",
-            ],
-            [
-                [
-                    "binomial tail",
-                    f"{added(found, 'inputs'):,}",
-                    added(found, "unsafe"),
-                    "1",
-                    _ulps(max((r["most"] for r in found), default=0)),
-                ],
-                [
-                    "kl-Chernoff",
-                    f"{added(found, 'inputs'):,}",
-                    added(found, "chernoff_failures"),
-                    f"{worst:.6f}",
-                    "not demanded",
-                ],
-            ],
-        )
-    }
-{unsafe} failures in all. {_done(arithmetic.EXACT, results)}"""
-
-
-def _ulps(most: int) -> str:
-    return "always" if most == 0 else f"or the {most + 1}nd below it"
+    triples = f"{added(found, 'inputs'):,}"
+    worst = max((result["chernoff_worst"] for result in found), default=0.0)
+    most = max((result["most"] for result in found), default=0)
+    tail = ["binomial tail", triples, added(found, "unsafe"), "1", f"{most} ulp"]
+    chernoff = ["kl-Chernoff", triples, added(found, "chernoff_failures"), f"{worst:.6f}", "-"]
+    head = ["layer", "(k, n, delta)", "failures", "largest chance / delta", "most slack"]
+    return _table(head, [tail, chernoff])
 
 
 def _golden() -> str:
-    vectors = [
-        ["PAC-Bayes-kl", len(test_golden.PAC_BAYES_KL)],
-        ["binomial tail", len(test_golden.BINOMIAL)],
-        ["kl-Chernoff over draws", len(test_golden.CHERNOFF)],
-    ]
-    for row, checks in zip(
-        vectors,
-        (
-            [test_golden.test_pac_bayes_kl, test_golden.PAC_BAYES_KL],
-            [test_golden.test_binomial_tail_inversion, test_golden.BINOMIAL],
-            [test_golden.test_chernoff_over_draws, test_golden.CHERNOFF],
-        ),
-        strict=True,
+    rows = []
+    for name, check, vectors in (
+        ("PAC-Bayes-kl", test_golden.test_pac_bayes_kl, test_golden.PAC_BAYES_KL),
+        ("binomial tail", test_golden.test_binomial_tail_inversion, test_golden.BINOMIAL),
+        ("kl-Chernoff over draws", test_golden.test_chernoff_over_draws, test_golden.CHERNOFF),
     ):
-        for vector in checks[1]:  # type: ignore[union-attr]
-            checks[0](*vector)  # type: ignore[operator]
-        row.append("all")
-    return f"""## Golden vectors
-
-Digits that Arb rounded correctly, in another program at another time, against the published
-doubles; each must be the first double from the true digits on. Just recomputed.
-
-{_table(["function", "vectors", "right"], vectors)}"""
+        for vector in vectors:
+            check(*vector)  # type: ignore[arg-type]
+        rows.append([name, len(vectors), "all"])
+    return _table(["function", "vectors", "right"], rows)
 
 
 def _coverage(results: Path) -> str:
+    head = ["bound", "worst chance / delta", "failures, paid", "failures, unpaid"]
     found = coverage.EXPERIMENT.known(results)
-    rows = [
-        [r["bound"], f"{r['worst']:.3f}", f"{r['paid']} of {r['runs']:,}",
-         f"{r['unpaid']} of {r['runs']:,}"]
-        for r in found
-    ]  # fmt: skip
-    return f"""## Coverage with a known risk
-
-n = {coverage.N}, delta = {coverage.DELTA}. First, one fixed classifier and no divergence: the
-chance of failure at the worst of all risks, exactly, over delta. Then the best of
-{coverage.CHOICES:,} classifiers of risk {coverage.RISK}, chosen with the examples: failures when
-ln {coverage.CHOICES:,} nats are paid for the choice (at most {float(coverage.DELTA) *
-coverage.RUNS:.0f} are allowed), and when they are not.
-
-{_table(["bound", "worst chance / delta", "failures, paid", "failures, unpaid"], rows)}
-PAC-Bayes bounds are loose for one classifier, so that coverage alone would not see a forgotten
-half of the price; the golden vectors, the exact enumeration and the mutants below would.
-
-{_done(coverage.EXPERIMENT, results)}"""
+    of = f"of {coverage.RUNS:,}"
+    return _table(
+        head,
+        [[r["bound"], f"{r['worst']:.3f}", f"{r['paid']} {of}", f"{r['unpaid']} {of}"]
+         for r in found],
+    )  # fmt: skip
 
 
 def _controls(results: Path) -> str:
-    found = controls.EXPERIMENT.known(results)
-    rows = [
-        [r["condition"], r["misuse"], f"`{r['refused'][:70]}`", r["delta"],
-         f"{r['right'] / r['runs']:.3f}", f"{r['wrong'] / r['runs']:.3f}",
-         "yes" if r["visible"] else "**no**"]
-        for r in found
-    ]  # fmt: skip
-    return f"""## Negative controls
-
-Each misuse is refused by the checker, sealed again by an attacker or not. And if the refusal is
-switched off, a coverage test sees it, with a chance of a false alarm below one in a million: so
-the tests have the power to notice. Failure rates over {found[0]["runs"] if found else 0:,} runs,
-of the right use and of the misuse.
-
-{_table(["", "misuse", "refused with", "delta", "right", "misused", "visible"], rows)}
-{_done(controls.EXPERIMENT, results)}"""
+    rows = []
+    for found in controls.EXPERIMENT.known(results):
+        rates = [f"{found[use] / found['runs']:.3f}" for use in ("right", "wrong")]
+        seen = "yes" if found["visible"] and found["sound"] else "**no**"
+        refused = found["refused"].replace("|", " or ")[:75]
+        told = [found["condition"], found["misuse"], f"`{refused}`", found["delta"]]
+        rows.append([*told, *rates, seen])
+    head = ["", "misuse", "refused with", "delta", "right", "misused", "visible"]
+    return _table(head, rows)
 
 
 def _checkers(results: Path) -> str:
     found = checkers.EXPERIMENT.known(results)
-    valid, accepted = added(found, "valid"), added(found, "accepted")
-    refused, differ = added(found, "refused"), added(found, "differ")
-    return f"""## Two checkers
-
-The checker that ships is decimal arithmetic of the standard library. A second one, on Arb balls
-and exact fractions, was written from the schema and shares no code with it. Both judged random
-certificates of all theorems, as issued, and the same with one or two random changes, sealed
-again or not.
-
-{         _table(             ["issued, both accept", "changed, both refuse", "changed, both
-accept", "they differ"],             [[f"{valid:,}", f"{refused:,}", f"{accepted:,}", differ]],
-)     } A change that both accept moves nothing that is load-bearing: a label, a digest, a
-condition that somebody declares.
-
-{_done(checkers.EXPERIMENT, results)}"""
+    head = ["issued, both accept", "changed, both refuse", "changed, both accept", "they differ"]
+    fields = ("valid", "refused", "accepted", "differ")
+    return _table(head, [[f"{added(found, field):,}" for field in fields]])
 
 
 def _synthetic(results: Path) -> str:
     found = synthetic.EXPERIMENT.known(results)
-    repetitions, failures = added(found, "repetitions"), added(found, "failures")
+    repetitions = added(found, "repetitions")
     slack = sum(r["slack"] * r["repetitions"] for r in found) / max(repetitions, 1)
-    return f"""## Whole certificates on a problem of known risk
-
-Two Gaussian clouds, a linear network found, pruned and certified by the pipeline itself at delta =
-{
-        synthetic.DELTA
-    }, with a prior from a split and a prior at the initial weights by turns; fresh data each
-time. The true Gibbs risk is the mean of exact risks of {
-        synthetic.WEIGHTS
-    } rules drawn from the posterior.
-
-{
-        _table(
-            ["repetitions", "certificates below the true risk", "vacuous", "mean distance"],
-            [[repetitions, failures, added(found, "vacuous"), f"{slack:.3f}"]],
-        )
-    }
-{_done(synthetic.EXPERIMENT, results)}"""
+    told = [repetitions, added(found, "failures"), added(found, "vacuous"), f"{slack:.3f}"]
+    head = ["repetitions", "certificates below the true risk", "vacuous", "mean distance"]
+    return _table(head, [told])
 
 
-def _mutants(results: Path) -> str:
-    rows, told, left = [], [], []
-    reasons = mutants.reasons()
+def _mutants(results: Path) -> dict[str, str]:
+    rows: list[list[object]] = []
+    told, left, totals = [], [], Counter[int]()
     for target in mutants.TARGETS:
         fates = mutants.load(results, target)
         changes = [change.name for change in changes_of(target.read_text())]
-        known = reasons.get(target.stem, {})
+        known = mutants.reasons().get(target.stem, {})
         explained = [name for name in changes if name in known]
         killed = sum(fates.get(name, "survived") != "survived" for name in changes)
         survived = [n for n in changes if fates.get(n) == "survived" and n not in known]
         tried = killed + len(survived) + len(explained)
-        rows.append([target.stem, len(changes), tried, killed, len(explained), len(survived)])
+        numbers = [len(changes), tried, killed, len(explained), len(survived)]
+        totals.update(dict(enumerate(numbers)))
+        rows.append([target.stem, *numbers])
         told += [f"- `{target.stem}`, `{name}`: {known[name]}" for name in explained]
         left += [f"- `{target.stem}`, `{name}`" for name in survived]
-    totals = ["**all**", *(sum(int(str(row[i])) for row in rows) for i in range(1, 6))]
-    unexplained = "\n".join(left) or "None."
-    return f"""## Mutants
-
-One small wrong change at a time, of the arithmetic and of the checker: a comparison, an
-operation, a number, a direction of rounding, a condition, a statement left out. The tests of the
-room must fail. A mutant that survives is a fault that nobody would notice, unless it computes
-the same.
-
-{_table(MUTANTS_HEAD, [*rows, totals])}
-### Unexplained
-
-{unexplained}
-
-### Explained
-
-{chr(10).join(told) or "None."}
-"""
+    rows.append(["**all**", *(totals[position] for position in range(5))])
+    head = ["file", "mutants", "tried", "killed", "explained", "unexplained"]
+    return {
+        "mutants": _table(head, rows),
+        "unexplained": "\n".join(left) or "None.",
+        "explained": "\n".join(told) or "None.",
+    }
