@@ -226,6 +226,7 @@ def test_stopping_ends() -> None:
     assert draw_until(itertools.repeat(1), slack="0.01", delta="0.05", most=7) == (1,)
     alternating = itertools.cycle([0, 1])
     assert len(draw_until(alternating, slack="0.01", delta="0.05", most=7)) == 7
+    assert draw_until(itertools.repeat(0), slack="0.01", delta="0.05", most=1) == (0,)
     assert draw_until([], slack="0.01", delta="0.05", most=7) == ()
     assert draw_until([0, 1], slack="0.01", delta="0.05", most=7) == (0, 1)
 
