@@ -62,8 +62,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         f"{PUSHED}drawn catoni]", f"{PUSHED}renyi]", f"{PUSHED}vote]",
     ),
     "doubles": (
-        "test_directed.py", *SEARCHES, "test_binomial.py", "test_failing_inputs.py", "test_split.py",
-        "test_theorems.py", "test_oracle.py::test_random_kl_inverses",
+        "test_directed.py", *SEARCHES, "test_binomial.py", "test_failing_inputs.py",
+        "test_split.py", "test_theorems.py", "test_oracle.py::test_random_kl_inverses",
     ),
     "factorial": (
         "test_sums.py", f"{COARSE}factorials", f"{DIRECTIONS}factorials", "test_binomial.py",
