@@ -128,7 +128,7 @@ def _paths(site: Site, ends: list[tuple[str, str]], options: dict[str, Any]) -> 
                         points=options["points"],
                         loss=loss,
                         buffers=options["buffers"],
-                        statistics=site.samples.get("train"),
+                        statistics=site.statistics,
                         reference=options["reference"],
                     )
                     rows.append({"from": start, "to": end, "sample": name, "barrier": found})

@@ -259,7 +259,7 @@ def escape(**options: Any) -> None:
                 points=options["points"],
                 loss=loss,
                 buffers=options["buffers"],
-                statistics=site.samples.get("train"),
+                statistics=site.statistics,
             ),
         }
         for first, second in neighbours(site.tickets)

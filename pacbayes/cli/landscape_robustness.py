@@ -115,7 +115,7 @@ def _pair(
             points=options["points"],
             loss=loss,
             buffers=options["buffers"],
-            statistics=site.samples.get("train"),
+            statistics=site.statistics,
             reference=options["reference"],
         )
         for name, sample in site.samples.items()

@@ -129,6 +129,7 @@ class Site:
         data: with the label noise of the tickets.
         samples: ``train`` and ``test``, as asked for.
         part: what the first ticket's training saw.
+        statistics: training examples to measure running statistics on, where these are asked for.
     """
 
     tickets: "dict[str, Ticket]"
@@ -137,6 +138,7 @@ class Site:
     data: "Data"
     samples: "dict[str, Examples]"
     part: "IndexSet"
+    statistics: "Examples | None"
 
 
 def open_tickets(
@@ -198,12 +200,20 @@ def open_site(options: dict[str, Any], *, least: int = 1) -> Site:
     )
     first = next(iter(tickets.values()))
     part = first.provenance.seen("trained", total=len(data.train))
-    samples = {
-        name: _sample(data, part, name, count=options["examples"], seed=options["seed"])
-        for name in dict.fromkeys(options["samples"])
-    }
+    count, seed = options["examples"], options["seed"]
+    anew = options.get("buffers") == "re-estimate"
     return Site(
-        tickets=tickets, folders=folders, model=model, data=data, samples=samples, part=part
+        tickets=tickets,
+        folders=folders,
+        model=model,
+        data=data,
+        samples={
+            name: _sample(data, part, name, count=count, seed=seed)
+            for name in dict.fromkeys(options["samples"])
+        },
+        part=part,
+        # Never on test examples, whatever the loss is measured on.
+        statistics=_sample(data, part, "train", count=count, seed=seed) if anew else None,
     )
 
 

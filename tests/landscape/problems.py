@@ -101,3 +101,10 @@ def small(seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[nn.Module,
     mask = Mask({n: torch.rand(t.shape, generator=generator) > 0.25 for n, t in full.items()})
     init = {name: 0.5 * t for name, t in weights.items()}
     return model, Ticket(init=init, mask=mask, trained=mask.apply(weights))
+
+
+def normed_digits() -> nn.Module:
+    """A network for digits with running statistics."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 10)
+    )

@@ -283,3 +283,21 @@ def test_a_posterior_is_that_of_one_ticket(
     code = run(["landscape", "sharpness", one, *NET, *SMALL, "--posterior", weights])
     assert code == 3
     assert "no posterior" in capsys.readouterr().err
+
+
+def test_running_statistics_are_interpolated_or_measured_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = "tests.landscape.problems:normed_digits"
+    plan = FindPlan(train=TrainPlan(epochs=3, lr=0.1, batch_size=50), levels=1, fraction=0.5)
+    find(small_find(tmp_path / "run", plan=plan, model=model))
+    asked = ("chain", str(tmp_path / "run"), "--model", model, "--data", DATA, *SMALL,
+             "--loss", "cross-entropy")  # fmt: skip
+    plain = ask(capsys, *asked)["results"]
+    anew = ask(capsys, *asked, "--buffers", "re-estimate")["results"]
+    assert [row["barrier"]["buffers"] for row in anew] == ["re-estimate"] * 2
+    # The ends change too: their own statistics are averages over training.
+    assert plain[0]["barrier"]["path"] != anew[0]["barrier"]["path"]
+    for what in ("curvature", "sharpness", "robustness"):
+        few = ("--pairs", "2", "--epochs", "1") if what == "robustness" else ()
+        assert ask(capsys, what, *asked[1:], *few)["results"]
