@@ -17,7 +17,7 @@ from tests.certificate.cases import CASES
 from tests.certificate.tampering import Path, get, propagate, put, scaled, seal
 from tests.evidence.shards import Experiment, Result
 
-SHARDS, DOCUMENTS = 100, 200
+SHARDS, DOCUMENTS = 400, 50
 Dice = random.Random  # noqa: S311
 Evidence = dict[str, Any]
 

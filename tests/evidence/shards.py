@@ -5,7 +5,9 @@ A shard is done again when a file that it depends on has changed since.
 
 import hashlib
 import json
+import math
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +38,15 @@ class Experiment:
                 digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
-    def run(self, folder: Path, *, limit: int | None = None) -> list[Result]:
-        """Return the results of all shards (or the first few), doing those that are missing."""
+    def run(self, folder: Path, *, until: float = math.inf) -> list[Result]:
+        """Return the results of all shards, doing those that are missing while there is time."""
         key, found = self.key(), []
-        for shard in range(self.shards if limit is None else min(limit, self.shards)):
+        for shard in range(self.shards):
             path = folder / self.name / f"{shard:04d}.json"
             result = _known(path, key)
             if result is None:
+                if time.monotonic() >= until:
+                    break
                 result = self.work(shard)
                 _write(path, {"key": key, "result": result})
                 click.echo(f"{self.name} {shard + 1}/{self.shards}", err=True)
