@@ -119,13 +119,13 @@ LAYERED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mlp": (mlp, (6,)),
     "convnet": (convnet, (2, 6, 6)),
     "rows": (Rows, (5, 3)),
+    "group normed": (group_normed, (2, 6, 6)),
+    "batch normed": (batch_normed, (2, 6, 6)),
 }
 GENERAL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "shared": (Shared, (6,)),
     "scaled": (Scaled, (6,)),
     "normed": (normed, (6,)),
-    "group normed": (group_normed, (2, 6, 6)),
-    "batch normed": (batch_normed, (2, 6, 6)),
 }
 EVERY = {**LAYERED, **GENERAL}
 

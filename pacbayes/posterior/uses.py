@@ -34,14 +34,15 @@ class Layer:
     """One call that consumes a weight and perhaps a bias, each for the first and only time.
 
     Attributes:
-        op: the operation.
+        op: the operation; ``norm`` is a normalisation of channels, each with a gain and an offset.
         weight: name of the weight.
         bias: name of the bias, or ``None``.
         rows: number of axes of the input; two for a plain linear layer.
-        options: stride, padding, dilation and groups of a convolution.
+        options: stride, padding, dilation and groups of a convolution; the function from input,
+            gain and offset to the output of a normalisation.
     """
 
-    op: Literal["linear", "conv2d"]
+    op: Literal["linear", "conv2d", "norm"]
     weight: str
     bias: str | None
     rows: int
@@ -56,8 +57,9 @@ class Layer:
 class ParameterUses(TorchFunctionMode):
     """Calls ``handler(layer, x)`` instead of each layer that uses the given parameters.
 
-    Recognised are ``linear`` and ``conv2d`` whose weight and bias are parameters as they are, used
-    once in the whole call, on an input whose first axis is the examples. Reading a parameter's
+    Recognised are ``linear``, ``conv2d``, ``group_norm``, and ``batch_norm`` with running
+    statistics, whose weight and bias are parameters as they are, used once in the whole call, on
+    an input whose first axis is the examples. Reading a parameter's
     shape or type is allowed; anything else raises :class:`UnsupportedUseError`.
     """
 
@@ -96,6 +98,10 @@ class ParameterUses(TorchFunctionMode):
             return self._linear(*args, **kwargs)
         if func in (F.conv2d, torch.conv2d):
             return self._conv2d(*args, **kwargs)
+        if func is F.batch_norm:
+            return self._batch_norm(*args, **kwargs)
+        if func is F.group_norm:
+            return self._group_norm(*args, **kwargs)
         name = getattr(func, "__name__", str(func))
         raise UnsupportedUseError(f"{touched} are used by {name}")
 
@@ -116,6 +122,42 @@ class ParameterUses(TorchFunctionMode):
         options = (stride, padding, dilation, groups)
         names = self._require(x, weight, bias)
         return self._handler(Layer(op="conv2d", rows=x.ndim, options=options, **names), x)
+
+    def _batch_norm(  # noqa: PLR0917 (the order of torch's own arguments)
+        self,
+        x: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        if training or running_mean is None or running_var is None:
+            raise UnsupportedUseError("a layer normalises with statistics of the batch")
+
+        def norm(inputs: Tensor, gain: Tensor | None, offset: Tensor | None) -> Tensor:
+            return F.batch_norm(
+                inputs, running_mean, running_var, gain, offset, False, momentum, eps
+            )
+
+        names = self._require(x, weight, bias)
+        return self._handler(Layer(op="norm", rows=x.ndim, options=(norm,), **names), x)
+
+    def _group_norm(
+        self,
+        x: Tensor,
+        num_groups: int,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        def norm(inputs: Tensor, gain: Tensor | None, offset: Tensor | None) -> Tensor:
+            return F.group_norm(inputs, num_groups, gain, offset, eps)
+
+        names = self._require(x, weight, bias)
+        return self._handler(Layer(op="norm", rows=x.ndim, options=(norm,), **names), x)
 
     def _require(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> dict[str, Any]:
         if id(x) in self._names or x.ndim < 2 or x.shape[0] != self._examples:
@@ -142,6 +184,9 @@ def apply_layer(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None) ->
     """Return the layer's output for given weights, the same for every example."""
     if layer.op == "linear":
         return F.linear(x, weight, bias)
+    if layer.op == "norm":
+        normalised: Tensor = layer.options[0](x, weight, bias)
+        return normalised
     stride, padding, dilation, groups = layer.options
     return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 

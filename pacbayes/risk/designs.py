@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from pacbayes.posterior import Layer, ParameterUses, SpikeAndSlab, UnsupportedUseError, layers
-from pacbayes.risk.drawn import draw, drawn_layer, is_local
+from pacbayes.risk.drawn import Entries, drawn_layer, patches_of
 from pacbayes.risk.gated import Gated
 from pacbayes.risk.noise import BlockNoise
 
 Moments = tuple[Tensor, Tensor]
 CHUNK_ENTRIES = 50_000_000
 """Largest number of drawn weights held at once; bounds memory, not the law."""
+LAYER_ENTRIES = 1_000_000
+"""Largest number of drawn weights of one layer held at once; more would leave the caches."""
 
 
 Forward = Callable[[BlockNoise], Tensor]
@@ -45,16 +47,16 @@ class Design(Protocol):
 def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> Design:
     """Return the cheapest design whose conditions the network meets, found on a few examples.
 
-    A network whose parameters are each used exactly once, by a linear or convolution layer whose
-    input's first axis is the examples, is evaluated layer by layer; any other by really drawing
-    all weights for each example. Random gates are drawn in either case.
+    A network whose parameters are each used exactly once, by a linear layer, a convolution or a
+    normalisation whose input's first axis is the examples, is evaluated layer by layer; any other
+    by really drawing all weights for each example. Random gates are drawn in either case.
     """
     try:
         found = layers(model, posterior.mean, posterior.buffers, x)
         # An axis that has as many entries as there happen to be examples shows itself here.
         layers(model, posterior.mean, posterior.buffers, x[: len(x) // 2 + 1])
     except UnsupportedUseError:
-        return General(model=model, posterior=posterior)
+        return General.of(model, posterior)
     if posterior.has_gates:
         return Gated.of(model, posterior, found)
     return Layered.of(model, posterior, found)
@@ -73,28 +75,29 @@ class Layered:
 
     model: nn.Module
     posterior: SpikeAndSlab
-    variance: dict[str, Tensor]
+    entries: dict[str, Entries]
     normals: int
     chunk: int
 
     @classmethod
     def of(cls, model: nn.Module, posterior: SpikeAndSlab, found: list[Layer]) -> Self:
         """Return the design for a network whose layers are known."""
+        entries = {name: Entries.of(posterior, name) for name in posterior.mean}
         drawn, normals = 0, 0
         for layer in found:
-            entries = posterior.mean[layer.weight].numel()
-            if is_local(layer):
-                normals += posterior.mean[layer.weight].shape[0]
+            support = entries[layer.weight].support
+            if layer.local:
+                normals += support.shape[0]
             else:
-                bias = 0 if layer.bias is None else posterior.mean[layer.bias].numel()
-                normals += int(posterior.kept(layer.weight).sum()) + bias
-                drawn = max(drawn, entries)
+                normals += support.count
+                normals += 0 if layer.bias is None else entries[layer.bias].support.count
+                drawn = max(drawn, support.shape.numel())
         return cls(
             model=model,
             posterior=posterior,
-            variance={name: scale.square() for name, scale in posterior.scale.items()},
+            entries=entries,
             normals=normals,
-            chunk=max(1, CHUNK_ENTRIES // max(drawn, 1)),
+            chunk=max(1, LAYER_ENTRIES // max(drawn, 1)),
         )
 
     @property
@@ -105,37 +108,55 @@ class Layered:
     def forward(self, x: Tensor) -> Forward:
         """Return the function from noise to logits, each example through its own weights.
 
-        A linear layer that sees the inputs themselves has the same moments in every draw: they
-        are computed once.
+        What a layer makes of the inputs themselves is the same in every draw and is computed once:
+        the moments of a linear layer, the patches of a convolution.
         """
         moments: dict[str, Moments] = {}
+        patches: dict[str, Tensor | None] = {}
+
+        def handle(layer: Layer, inputs: Tensor, noise: BlockNoise) -> Tensor:
+            weight = self.entries[layer.weight]
+            bias = None if layer.bias is None else self.entries[layer.bias]
+            first = inputs.data_ptr() == x.data_ptr() and inputs.numel() == x.numel()
+            first = first and inputs.is_contiguous()
+            if not layer.local:
+                if first and layer.weight not in patches:
+                    patches[layer.weight] = patches_of(layer, inputs, weight.support.shape)
+                known = patches.get(layer.weight) if first else None
+                return drawn_layer(layer, inputs, noise, weight=weight, bias=bias, patches=known)
+            found = moments.get(layer.weight) if first else None
+            found = found or _moments(inputs, weight, bias)
+            if first:
+                moments[layer.weight] = found
+            centre, deviation = found
+            return torch.addcmul(centre, deviation, noise.normal(layer.weight, *centre.shape))
 
         def logits(noise: BlockNoise) -> Tensor:
-            def handle(layer: Layer, inputs: Tensor) -> Tensor:
-                if not is_local(layer):
-                    return drawn_layer(self.posterior, layer, inputs, noise)
-                whole = inputs.data_ptr() == x.data_ptr() and inputs.numel() == x.numel()
-                known = moments.get(layer.weight) if whole and inputs.is_contiguous() else None
-                found = known or self._moments(layer, inputs)
-                if whole and inputs.is_contiguous():
-                    moments[layer.weight] = found
-                centre, deviation = found
-                return torch.addcmul(centre, deviation, noise.normal(layer.weight, *centre.shape))
-
             mean = self.posterior.mean
-            with ParameterUses(mean, examples=x.shape[0], handler=handle):
+            uses = ParameterUses(
+                mean, examples=x.shape[0], handler=lambda layer, y: handle(layer, y, noise)
+            )
+            with uses:
                 out: Tensor = functional_call(self.model, {**mean, **self.posterior.buffers}, (x,))
             return out
 
         return logits
 
-    def _moments(self, layer: Layer, x: Tensor) -> Moments:
-        """Return mean and standard deviation of a linear layer's outputs."""
-        mean, variance = self.posterior.mean, self.variance
-        bias = None if layer.bias is None else mean[layer.bias]
-        bias_variance = None if layer.bias is None else variance[layer.bias]
-        centre = F.linear(x, mean[layer.weight], bias)
-        return centre, F.linear(x.square(), variance[layer.weight], bias_variance).sqrt_()
+
+def _moments(x: Tensor, weight: Entries, bias: Entries | None) -> Moments:
+    """Return mean and standard deviation of a linear layer's outputs, (B, outputs) each."""
+    square, variance = x.square(), weight.scale.square()
+    support = weight.support
+    if support.matrix is None:
+        centre = F.linear(x, support.spread(weight.mean))
+        spread = F.linear(square, support.spread(variance))
+    else:
+        centre = support.matrix.matmul(weight.mean, x.t()).t().contiguous()
+        spread = support.matrix.matmul(variance, square.t()).t().contiguous()
+    if bias is not None:
+        centre += bias.support.spread(bias.mean)
+        spread += bias.support.spread(bias.scale.square())
+    return centre, spread.sqrt_()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +165,18 @@ class General:
 
     model: nn.Module
     posterior: SpikeAndSlab
+    entries: dict[str, Entries]
+
+    @classmethod
+    def of(cls, model: nn.Module, posterior: SpikeAndSlab) -> Self:
+        """Return the design of a network and a law."""
+        entries = {name: Entries.of(posterior, name) for name in posterior.mean}
+        return cls(model=model, posterior=posterior, entries=entries)
 
     @property
     def normals(self) -> int:
         """Normal numbers per (example, draw): one for every kept entry."""
-        return sum(int(self.posterior.kept(name).sum()) for name in self.posterior.mean)
+        return sum(entries.support.count for entries in self.entries.values())
 
     @property
     def chunk(self) -> int:
@@ -170,9 +198,7 @@ class General:
             return logits[0]
 
         def logits(noise: BlockNoise) -> Tensor:
-            drawn = {
-                name: draw(self.posterior, name, x.shape[0], noise) for name in self.posterior.mean
-            }
+            drawn = {name: e.draw(x.shape[0], noise) for name, e in self.entries.items()}
             try:
                 return vmap(one)(drawn, x)
             except RuntimeError:

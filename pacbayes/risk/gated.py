@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pacbayes.posterior import Layer, ParameterUses, SpikeAndSlab
-from pacbayes.risk.drawn import drawn_layer, is_local
+from pacbayes.risk.drawn import Entries, drawn_layer
 from pacbayes.risk.noise import BlockNoise
 
 GATES_AT_ONCE = 4_000_000
@@ -87,21 +87,25 @@ class Gated:
     model: nn.Module
     posterior: SpikeAndSlab
     local: dict[str, GatedWeight]
+    drawn: dict[str, Entries]
     normals: int
     chunk: int
 
     @classmethod
     def of(cls, model: nn.Module, posterior: SpikeAndSlab, found: list[Layer]) -> Self:
         """Return the design for a network whose layers are known."""
-        names = [k.weight for k in found if is_local(k) and not _has_random_bias(posterior, k)]
+        names = [k.weight for k in found if k.local and not _has_random_bias(posterior, k)]
         local = {name: GatedWeight.of(posterior, name) for name in names}
         gates = sum(weight.inclusion.numel() for weight in local.values())
         outputs = sum(weight.outputs for weight in local.values())
-        drawn = [posterior.mean[k.weight].numel() for k in found if k.weight not in local]
+        others = [k for k in found if k.weight not in local]
+        parameters = [name for k in others for name in (k.weight, k.bias) if name is not None]
+        drawn = [posterior.mean[k.weight].numel() for k in others]
         return cls(
             model=model,
             posterior=posterior,
             local=local,
+            drawn={name: Entries.of(posterior, name) for name in parameters},
             normals=outputs + gates // GATES_PER_NORMAL + sum(drawn),
             chunk=max(1, GATES_AT_ONCE // max(gates, *drawn, 1)),
         )
@@ -118,7 +122,9 @@ class Gated:
         def logits(noise: BlockNoise) -> Tensor:
             def handle(layer: Layer, inputs: Tensor) -> Tensor:
                 if layer.weight not in self.local:
-                    return drawn_layer(self.posterior, layer, inputs, noise)
+                    bias = None if layer.bias is None else self.drawn[layer.bias]
+                    weight = self.drawn[layer.weight]
+                    return drawn_layer(layer, inputs, noise, weight=weight, bias=bias)
                 return self._linear(layer, inputs, noise)
 
             with ParameterUses(mean, examples=x.shape[0], handler=handle):

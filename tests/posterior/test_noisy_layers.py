@@ -13,6 +13,7 @@ from pacbayes.posterior.trainable import Trainable
 from tests.networks import EVERY, LAYERED, build
 from tests.posterior.laws import prior_around, random_mask, weights_of
 
+USED = nn.Linear | nn.Conv2d | nn.GroupNorm | nn.BatchNorm2d
 DENSITIES = [1.0, 0.5, 0.08]
 
 
@@ -80,6 +81,8 @@ def oracle(
             bias = None if layer.bias is None else draw(layer.bias)
             if layer.op == "linear":
                 return F.linear(h, weight, bias)
+            if layer.op == "norm":
+                return layer.options[0](h, weight, bias)
             stride, padding, dilation, groups = layer.options
             return F.conv2d(h, weight, bias, stride, padding, dilation, groups)
         mean, log_scale = leaves[layer.weight]
@@ -97,7 +100,7 @@ def oracle(
     h, place = x, 0
     modules = [model.embed, model.head] if hasattr(model, "embed") else list(model)
     for module in modules:
-        if isinstance(module, nn.Linear | nn.Conv2d):
+        if isinstance(module, USED):
             h, place = layer_of(h, place), place + 1
             if hasattr(model, "embed") and place == 1:
                 h = torch.relu(h).mean(dim=1)
@@ -135,7 +138,7 @@ def test_gradients_equal_those_of_autograd(kind: str, density: float) -> None:
     loss.backward()
     # Float32 sums of at most a few hundred terms of order one.
     assert value == pytest.approx(float(loss.detach()), rel=1e-5)
-    assert kl == pytest.approx(float(slow_kl.detach()), rel=1e-5, abs=1e-5)
+    assert kl == pytest.approx(float(slow_kl.detach()), rel=1e-5, abs=1e-4)
     for name, (mean, log_scale) in leaves.items():
         slab = state.slabs[name]
         assert torch.allclose(slab.by_mean, slab.support.gather(mean.grad), atol=1e-6, rtol=1e-4)

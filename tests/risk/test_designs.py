@@ -49,7 +49,7 @@ def test_drawn_weights_give_the_same_logits_as_one_by_one(kind: str, density: fl
     model, posterior = posterior_for(kind, density=density)
     x = examples(kind, 6)
     with torch.no_grad():
-        ours = General(model=model, posterior=posterior).forward(x)(noise_for(posterior))
+        ours = General.of(model, posterior).forward(x)(noise_for(posterior))
     hand, streams = noise_for(posterior), {}
     for name in posterior.mean:
         streams[name] = hand.normal(name, 6, int(posterior.kept(name).sum()))
@@ -78,7 +78,7 @@ def test_convolutions_use_one_kernel_per_example(density: float) -> None:
     assert isinstance(layered, Layered)
     with torch.no_grad():
         ours = layered.forward(x)(noise_for(posterior))
-        oracle = General(model=model, posterior=posterior).forward(x)(noise_for(posterior))
+        oracle = General.of(model, posterior).forward(x)(noise_for(posterior))
     assert torch.allclose(ours, oracle, atol=1e-5, rtol=1e-5)
 
 
@@ -94,11 +94,7 @@ def test_layered_and_general_designs_have_the_same_law(kind: str, density: float
     x = examples(kind, 1).expand(20_000, *EVERY[kind][1]).contiguous()
     with torch.no_grad():
         ours = design_for(model, posterior, x[:4]).forward(x)(noise_for(posterior)).double()
-        theirs = (
-            General(model=model, posterior=posterior)
-            .forward(x)(noise_for(posterior, draw=1))
-            .double()
-        )
+        theirs = General.of(model, posterior).forward(x)(noise_for(posterior, draw=1)).double()
     for statistic in (lambda z: z, lambda z: (z[:, :, None] * z[:, None, :]).flatten(1)):
         a, b = statistic(ours), statistic(theirs)
         error = torch.sqrt((a.var(dim=0) + b.var(dim=0)) / len(a))

@@ -72,7 +72,7 @@ def test_drawn_gates_give_the_same_logits_as_one_by_one(kind: str) -> None:
     model, posterior = gated(kind)
     x = examples(kind, 6)
     with torch.no_grad():
-        ours = General(model=model, posterior=posterior).forward(x)(noise_for(posterior))
+        ours = General.of(model, posterior).forward(x)(noise_for(posterior))
     hand = noise_for(posterior)
     weights = [dict.fromkeys(posterior.mean, torch.zeros(())) for _ in range(6)]
     for name, mean in posterior.mean.items():
@@ -96,7 +96,7 @@ def test_without_slab_noise_the_design_equals_drawn_arrays(kind: str) -> None:
     x = examples(kind, 40)
     with torch.no_grad():
         ours = design_for(model, posterior, x[:4]).forward(x)(noise_for(posterior))
-        oracle = General(model=model, posterior=posterior).forward(x)(noise_for(posterior))
+        oracle = General.of(model, posterior).forward(x)(noise_for(posterior))
     assert torch.allclose(ours, oracle, atol=1e-5, rtol=1e-5)
 
 
@@ -107,11 +107,7 @@ def test_gated_and_general_designs_have_the_same_law(kind: str) -> None:
     x = examples(kind, 1).expand(20_000, *EVERY[kind][1]).contiguous()
     with torch.no_grad():
         ours = design_for(model, posterior, x[:4]).forward(x)(noise_for(posterior)).double()
-        theirs = (
-            General(model=model, posterior=posterior)
-            .forward(x)(noise_for(posterior, draw=1))
-            .double()
-        )
+        theirs = General.of(model, posterior).forward(x)(noise_for(posterior, draw=1)).double()
     statistics = (
         lambda z: z,
         lambda z: (z[:, :, None] * z[:, None, :]).flatten(1),
@@ -183,7 +179,7 @@ def test_a_bias_with_random_gates_is_really_drawn() -> None:
     assert not design.local
     with torch.no_grad():
         ours = design.forward(x)(noise_for(posterior))
-        oracle = General(model=model, posterior=posterior).forward(x)(noise_for(posterior))
+        oracle = General.of(model, posterior).forward(x)(noise_for(posterior))
     assert torch.allclose(ours, oracle, atol=1e-5, rtol=1e-5)
 
 
