@@ -16,9 +16,11 @@ class Verification:
     Attributes:
         path: the file.
         accepted: whether everything in the certificate follows from its evidence.
-        level: how deep the check went: ``L1``, the arithmetic from the certificate alone.
+        level: how deep the check went: ``L1``, the arithmetic from the certificate alone; with
+            files ``L2``, the weights are the ones named, and ``L3``, the errors counted again.
         reason: why it was rejected, empty when accepted.
         certificate: the certificate, ``None`` when rejected.
+        note: what the files showed, empty at level 1.
     """
 
     path: str
@@ -26,6 +28,7 @@ class Verification:
     level: str
     reason: str
     certificate: Certificate | None
+    note: str = ""
 
     @property
     def declared(self) -> tuple[Condition, ...]:

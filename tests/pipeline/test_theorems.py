@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from pacbayes.bounds import Stage, recursive_bound
 from pacbayes.certificate import Certificate, alternatives, render_alternatives, verify
+from pacbayes.cli.main import main
 from pacbayes.errors import UsageError
 from pacbayes.pipeline import certify
 from pacbayes.pipeline.counting import network_digest
@@ -175,3 +176,56 @@ def test_the_drawn_network_errs_as_counted(run: Path, tmp_path: Path) -> None:
     weights = load_file(tmp_path / "ticket" / "network.safetensors")
     counts = count_errors(network(), weights, {}, data.train.part(seen.complement()))
     assert counts.errors == found.document["mc"]["errors"]
+
+
+def reverified(
+    capsys: pytest.CaptureFixture[str], path: Path, checkpoint: Path, *options: str
+) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as left:
+        main(["verify", str(path), "--checkpoint", str(checkpoint), *options])
+    written = capsys.readouterr()
+    return int(left.value.code or 0), written.out + written.err
+
+
+SITE = ("--model", "mlp:64-20-10", "--data", "digits", "--split", "0.5")
+FILES = {
+    "kl": "posterior.safetensors",
+    "disintegrated": "network.safetensors",
+    "test-set": "network.safetensors",
+    "occam": "network.code",
+}
+
+
+@pytest.mark.parametrize("bound", sorted(FILES))
+def test_certificates_are_recounted_from_disk(
+    run: Path, tmp_path: Path, bound: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certified(run / "level_02", tmp_path, bound=bound)
+    path, weights = tmp_path / "certificate.json", tmp_path / "ticket" / FILES[bound]
+    code, output = reverified(capsys, path, weights)
+    assert (code, "accepted at level L2" in output) == (0, True)
+    code, output = reverified(capsys, path, weights, *SITE)
+    assert (code, "accepted at level L3" in output) == (0, True)
+    assert "counted again" in output
+    # Another split is another sample; other weights are not the ones that are named.
+    code, output = reverified(capsys, path, weights, *SITE, "--seed", "2")
+    assert (code, "REJECTED" in output) == ((1, True) if bound != "occam" else (0, False))
+    damaged = tmp_path / f"other{weights.suffix}"
+    data = bytearray(weights.read_bytes())
+    data[-2] ^= 1
+    damaged.write_bytes(bytes(data))
+    code, output = reverified(capsys, path, damaged)
+    assert code == 1
+    assert "REJECTED" in output
+
+
+def test_a_ticket_is_named_but_cannot_be_recounted(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certified(run / "level_02", tmp_path)
+    path = tmp_path / "certificate.json"
+    assert reverified(capsys, path, run / "level_02")[0] == 0
+    assert reverified(capsys, path, run / "level_01")[0] == 1
+    code, output = reverified(capsys, path, run / "level_02", *SITE)
+    assert code == 3
+    assert "posterior" in output
