@@ -347,3 +347,28 @@ def test_a_layer_that_cannot_be_folded_is_refused_by_name(tmp_path: Path) -> Non
     )
     with pytest.raises(UsageError, match=r"--batchnorm fold: 1 does not follow"):
         settled(ticket, model, "fold", in_shape=(1, 8, 8), total=TOTAL)
+
+
+# --- every theorem
+
+
+@pytest.mark.parametrize(
+    ("bound", "mode"),
+    [("occam", "fold"), ("disintegrated", "charge"), ("test-set", "prior-split")],
+)
+def test_other_theorems_take_networks_with_statistics(
+    run: Path, everything: Path, tmp_path: Path, bound: str, mode: str
+) -> None:
+    """The same rules hold for one network as for a randomised one."""
+    level = (run if bound == "test-set" else everything) / "level_02"
+    prior = {"test-set": None, "occam": "zero"}.get(bound, "init")
+    found = document(level, tmp_path / "o", bound=bound, batchnorm=mode, prior=prior, epochs=1)
+    assert found["data"]["n"] == (TOTAL // 2 if bound == "test-set" else TOTAL)
+    paid = [e["choices"] for e in found["union"] if e["purpose"].startswith("running statistics")]
+    assert math.prod(paid) == (1024**CHANNELS if mode == "charge" else 1)
+
+
+def test_a_code_does_not_hold_statistics(everything: Path, tmp_path: Path) -> None:
+    request = {"bound": "occam", "batchnorm": "charge", "prior": "zero"}
+    with pytest.raises(UsageError, match="--batchnorm fold"):
+        certify(small_certify(everything / "level_02", tmp_path / "o", model=MODEL, **request))
