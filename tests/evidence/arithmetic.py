@@ -7,7 +7,15 @@ from fractions import Fraction
 
 import flint
 
-from pacbayes.bounds import binomial_upper, chernoff_upper
+from pacbayes.bounds import (
+    binomial_upper,
+    chernoff_upper,
+    kl_bound,
+    mcallester_bound,
+    quad_bound,
+    rodriguez_galvez_bound,
+    thiemann_bound,
+)
 from tests.bounds import oracle
 from tests.bounds.slacks import (
     binomial_slack,
@@ -19,6 +27,7 @@ from tests.evidence.shards import Experiment, Result
 
 SHARDS = 100
 KL_INPUTS, BINOMIAL_INPUTS = 10_000, 1_000
+ORDER_INPUTS = 500
 LARGEST_N = 200
 DELTAS = tuple(Fraction(text) for text in ("1/2", "1/4", "1/20", "1/40", "1/100", "1/1000000"))
 DEPENDS = (
@@ -70,6 +79,24 @@ def exact_coverage(shard: int) -> Result:
     return _summary(slacks) | {"chernoff_failures": failures, "chernoff_worst": chernoff}
 
 
+def order(shard: int) -> Result:
+    """Count relaxations of the kl bound below it, and its best tangents away from it."""
+    rng = random.Random(f"order {shard}")  # noqa: S311
+    below, apart = 0, 0.0
+    for _ in range(ORDER_INPUTS):
+        evidence = {
+            "risk": rng.choice([0.0, rng.random(), 10 ** rng.uniform(-12, 0)]),
+            "kl": rng.choice([0.0, 10 ** rng.uniform(-3, 6)]),
+            "n": int(10 ** rng.uniform(0, 9)),
+            "delta": rng.choice([0.05, max(rng.random(), 1e-9), 10 ** rng.uniform(-300, -0.01)]),
+        }
+        best = kl_bound(**evidence)
+        relaxed = (quad_bound, mcallester_bound, thiemann_bound)
+        below += sum(relaxation(**evidence) < best for relaxation in relaxed)
+        apart = max(apart, abs(rodriguez_galvez_bound(**evidence) - best))
+    return {"inputs": ORDER_INPUTS, "below": below, "apart": apart}
+
+
 def _tail_slack(k: int, n: int, delta: Fraction, value: float) -> int:
     return oracle.slack(lambda p: oracle.tail_holds(k, n, delta, p), value)
 
@@ -86,4 +113,10 @@ def _summary(slacks: Iterable[int]) -> Result:
 
 KL = Experiment(name="kl", shards=SHARDS, work=kl_inverses, depends=DEPENDS)
 BINOMIAL = Experiment(name="binomial", shards=SHARDS, work=binomial_tails, depends=DEPENDS)
+ORDER = Experiment(
+    name="order",
+    shards=20,
+    work=order,
+    depends=(*DEPENDS, "pacbayes/bounds/gibbs.py", "pacbayes/bounds/complexity.py"),
+)
 EXACT = Experiment(name="exact", shards=LARGEST_N // 4, work=exact_coverage, depends=DEPENDS)

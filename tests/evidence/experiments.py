@@ -8,6 +8,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     for each in (
         controls.EXPERIMENT,
         coverage.EXPERIMENT,
+        arithmetic.ORDER,
         synthetic.EXPERIMENT,
         arithmetic.EXACT,
         arithmetic.KL,

@@ -204,6 +204,11 @@ def digest(target: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
+def reason(known: dict[str, str], name: str) -> str:
+    """Return why a mutant is no fault: a reason of its own, or of its whole function."""
+    return known.get(name, known.get(name.split(":", maxsplit=1)[0], ""))
+
+
 def reasons() -> dict[str, dict[str, str]]:
     """Return why mutants of a file that survive are no faults, by file and name."""
     found: dict[str, dict[str, str]] = json.loads(EQUIVALENTS.read_text())
@@ -230,7 +235,7 @@ def main(names: Sequence[str], results: Path, sample: int, seconds: float) -> No
         for mutant in mutants(target.read_text()):
             if int(hashlib.sha256(mutant.name.encode()).hexdigest(), 16) % sample:
                 continue
-            if fates.get(mutant.name, "survived") != "survived" or mutant.name in told:
+            if fates.get(mutant.name, "survived") != "survived" or reason(told, mutant.name):
                 continue
             if time.monotonic() > end:
                 return

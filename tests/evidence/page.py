@@ -21,6 +21,7 @@ def write_page(page: Path, results: Path) -> None:
         "arithmetic": _arithmetic(results),
         "largest": arithmetic.LARGEST_N,
         "deltas": ", ".join(str(delta) for delta in arithmetic.DELTAS),
+        "order": _order(results),
         "exact": _exact(results),
         "golden": _golden(),
         "n": coverage.N,
@@ -69,6 +70,13 @@ def _arithmetic(results: Path) -> str:
         most = max((result["most"] for result in found), default="-")
         rows.append([what, f"{added(found, 'inputs'):,}", added(found, "unsafe"), most, told])
     return _table(["function", "inputs", "unsafe", "most slack", "slack: inputs"], rows)
+
+
+def _order(results: Path) -> str:
+    found = arithmetic.ORDER.known(results)
+    apart = max((result["apart"] for result in found), default=0.0)
+    told = [f"{added(found, 'inputs'):,}", added(found, "below"), f"{apart:.1e}"]
+    return _table(["inputs", "relaxations below kl", "best tangent away from kl"], [told])
 
 
 def _exact(results: Path) -> str:
@@ -141,14 +149,17 @@ def _mutants(results: Path) -> dict[str, str]:
         fates = mutants.load(results, target)
         changes = [change.name for change in changes_of(target.read_text())]
         known = mutants.reasons().get(target.stem, {})
-        explained = [name for name in changes if name in known]
-        killed = sum(fates.get(name, "survived") != "survived" for name in changes)
-        survived = [n for n in changes if fates.get(n) == "survived" and n not in known]
+        explained = [name for name in changes if mutants.reason(known, name)]
+        faults = [name for name in changes if name not in explained]
+        killed = sum(fates.get(name, "survived") != "survived" for name in faults)
+        survived = [n for n in changes if fates.get(n) == "survived" and n not in explained]
         tried = killed + len(survived) + len(explained)
         numbers = [len(changes), tried, killed, len(explained), len(survived)]
         totals.update(dict(enumerate(numbers)))
         rows.append([target.stem, *numbers])
-        told += [f"- `{target.stem}`, `{name}`: {known[name]}" for name in explained]
+        told += [
+            f"- `{target.stem}`, `{name}`: {mutants.reason(known, name)}" for name in explained
+        ]
         left += [f"- `{target.stem}`, `{name}`" for name in survived]
     rows.append(["**all**", *(totals[position] for position in range(5))])
     head = ["file", "mutants", "tried", "killed", "explained", "unexplained"]
