@@ -1,6 +1,6 @@
 """Upper values of a mean from draws in [0, 1] whose spread is small, and when to stop drawing.
 
-Draws are numbers in [0, 1], or integer counts out of ``size``: the errors of one weight draw on
+Draws are numbers in [0, 1], or whole counts out of ``size``: the errors of one weight draw on
 ``size`` examples. Only independent draws count; m weight draws shared by n examples are m.
 """
 
@@ -157,6 +157,9 @@ def _draws(values: Sequence[Number], size: int) -> list[Fraction]:
         number = exact("value", value)
         if not 0 <= number <= size:
             raise UsageError(f"values must be in [0, {size}], got {value}")
+        if size > 1 and Fraction(number).denominator != 1:
+            # A rate taken for a count would be divided once more.
+            raise UsageError(f"values must be whole counts out of size = {size}, got {value}")
         draws.append(Fraction(number) / size)
     return draws
 

@@ -257,6 +257,7 @@ def test_limits() -> None:
         ({"values": [0.5, math.inf]}, r"in \[0, 1\]"),
         ({"values": [0.5, None]}, "value must"),
         ({"values": [3, 4], "size": 3}, r"in \[0, 3\]"),
+        ({"values": [0, 0.5], "size": 1000}, "whole counts"),
         ({"size": 0}, "size must"),
         ({"delta": 0}, "delta must"),
         ({"delta": 1}, "delta must"),
