@@ -19,7 +19,7 @@ IMPORT_ALL := import importlib, pkgutil, pacbayes; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test fast slow evidence fuzz lint types bench tickets notebooks wheel
+.PHONY: help install demo test fast slow evidence fuzz lint types bench tickets published notebooks wheel
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -71,6 +71,9 @@ bench: $(READY) ## Costs beside named baselines, as ratios
 tickets: $(READY) ## Every method and score, and masks without data, certified in joint tables; needs PACBAYES_DATA
 	$(BIN)/pacbayes study tickets --long --out runs/tickets
 	$(BIN)/pacbayes study densities --long --out runs/densities
+
+published: $(READY) ## LeNet-300-100 on MNIST against the published table, three seeds; a killed run goes on
+	PACBAYES_RUNS=runs/published $(BIN)/pytest -m slow tests/pruning/test_published.py
 
 notebooks: $(NOTEBOOKS_READY) ## Run every notebook from top to bottom
 	$(BIN)/pytest --nbmake notebooks
