@@ -19,7 +19,7 @@ from pacbayes.certificate import (
 )
 from pacbayes.certificate.issue import ONE_NETWORK
 from pacbayes.errors import UsageError, WriteError
-from pacbayes.pipeline import published
+from pacbayes.pipeline import published, random_mask
 from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage
 from pacbayes.posterior import Prior, SpikeAndSlab, divergence
 from pacbayes.posterior.network_code import decode, encode, itemised
@@ -87,7 +87,10 @@ def count_gibbs(stage: Stage, posterior: SpikeAndSlab, prior: Prior) -> Counted:
         ),
         draws=DrawFacts(draws=draws, errors=found.counts.errors, trials=found.counts.trials),
         test=gibbs_test(stage, posterior),
-        remarks=tuple(published.remarks(value)),
+        remarks=(
+            *random_mask.remarks(posterior, stage.subject.ticket.mask),
+            *published.remarks(value),
+        ),
     )
 
 

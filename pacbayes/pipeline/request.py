@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pacbayes.certificate import TITLES
 from pacbayes.errors import UsageError
@@ -14,6 +14,8 @@ TrainedOn = Literal["all", "prior-part", "none"]
 Start = Literal["prior", "trained"]
 BatchNorm = Literal["prior-split", "fold", "charge"]
 GatesChoice = Literal["none", "learned"]
+GATED_BOUNDS: Final = ("kl", "catoni", "best")
+"""Theorems on the randomised classifier, whose divergence prices gates."""
 BoundChoice = Literal[
     "kl", "catoni", "best", "all", "recursive", "disintegrated", "test-set", "occam"
 ]
@@ -129,6 +131,11 @@ class CertifyRequest:
             raise UsageError(
                 "--gates learned prices a random mask under a prior that knows no mask; a mask "
                 "from a prior part is free already: give --prior init or --prior zero"
+            )
+        if self.gates == "learned" and self.bound not in GATED_BOUNDS:
+            raise UsageError(
+                f"--gates learned speaks of the randomised classifier; --bound {self.bound} does "
+                f"not: take one of {', '.join(GATED_BOUNDS)}"
             )
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise UsageError(f"--lr must be a positive number, got {self.lr}")

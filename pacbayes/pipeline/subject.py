@@ -257,11 +257,6 @@ def _data_free_subject(
             k: torch.where(ticket.mask.of(k, w), ticket.trained[k], w) for k, w in means.items()
         }
     remarks = []
-    if gated:
-        remarks.append(
-            "The mask is random: each weight is kept with a learned probability, and the mean of "
-            f"these was held at the ticket's density {ticket.mask.density:.4f} or below."
-        )
     if charge and not request.all_data:
         remarks.append(
             "The mask has seen every example (or nobody said what it saw), so its positions are "

@@ -33,7 +33,9 @@ def test_a_random_mask_is_certified_on_all_examples_and_charged(run: Path, tmp_p
         assert (float(tensor["kl"]["mask"]) > 0) == gated
         assert (paid.get(f"prior inclusion of {tensor['name']}") == INCLUSIONS.size) == gated
     assert verify(found.path).certificate.document == document
-    assert any("random" in remark for remark in found.remarks)
+    (remark,) = [text for text in found.remarks if "The mask is random" in text]
+    kept = float(remark.split("mean inclusion ")[1].split(";")[0])
+    assert 0 < kept < 0.7
 
 
 def test_the_same_request_gives_the_same_bytes_again(run: Path, tmp_path: Path) -> None:
@@ -56,3 +58,9 @@ def test_the_dense_twin_has_no_gates(run: Path, tmp_path: Path) -> None:
 def test_gates_and_a_prior_part_contradict_each_other(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="free already"):
         small_certify(tmp_path, tmp_path / "out", gates="learned", prior="split")
+
+
+@pytest.mark.parametrize("bound", ["disintegrated", "occam", "recursive", "test-set", "all"])
+def test_theorems_about_something_else_are_refused(bound: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="randomised"):
+        small_certify(tmp_path, tmp_path / "out", gates="learned", bound=bound)
