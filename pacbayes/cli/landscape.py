@@ -21,6 +21,7 @@ from pacbayes.cli.landscape_site import (
     neighbours,
     open_site,
     path_options,
+    reference_option,
     ticket_options,
 )
 
@@ -60,6 +61,7 @@ Examples:
     examples=10000, samples=("train", "test"), losses=("error", "cross-entropy"), smooth=False
 )
 @path_options
+@reference_option
 def barriers(**options: Any) -> None:
     """Measure the barrier between any two of TICKETS."""
     require_folder(options)
@@ -82,6 +84,7 @@ Examples:
     examples=10000, samples=("train", "test"), losses=("error", "cross-entropy"), smooth=False
 )
 @path_options
+@reference_option
 @click.option(
     "--tolerance",
     type=float,

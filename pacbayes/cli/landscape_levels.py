@@ -242,30 +242,33 @@ Examples:
 def escape(**options: Any) -> None:
     """Measure how far retraining leaves the network right after pruning, level by level."""
     from pacbayes.landscape import escape as measure
+    from pacbayes.runtime.progress import progress
 
     require_folder(options)
     site = open_site(options, least=2)
-    rows: list[Row] = [
-        {
-            "from": first,
-            "to": second,
-            "sample": name,
-            "loss": loss,
-            "escape": measure(
+    asked = [
+        (ends, name, loss)
+        for ends in neighbours(site.tickets)
+        for name in site.samples
+        for loss in options["losses"]
+    ]
+    rows: list[Row] = []
+    with progress("escape", len(asked), quiet=options["quiet"]) as bar:
+        for (first, second), name, loss in asked:
+            found = measure(
                 site.model,
                 site.tickets[first],
                 site.tickets[second],
-                sample,
+                site.samples[name],
                 points=options["points"],
                 loss=loss,
                 buffers=options["buffers"],
                 statistics=site.statistics,
-            ),
-        }
-        for first, second in neighbours(site.tickets)
-        for name, sample in site.samples.items()
-        for loss in options["losses"]
-    ]
+            )
+            rows.append(
+                {"from": first, "to": second, "sample": name, "loss": loss, "escape": found}
+            )
+            bar.advance(1, note=f"{first} to {second}")
     deliver(_escape_report(rows), site.tickets, options)
 
 

@@ -22,6 +22,7 @@ from pacbayes.cli.landscape_site import (
     measuring_options,
     open_site,
     path_options,
+    reference_option,
     ticket_options,
     training_plan,
 )
@@ -49,6 +50,7 @@ With --out, finished pairs are kept there and a killed run goes on.
 @ticket_options
 @measuring_options(examples=10000, samples=("train", "test"), losses=("error",), smooth=False)
 @path_options
+@reference_option
 @click.option("--pairs", type=int, default=3, show_default=True, help="two trainings each")
 @click.option("--length", type=float, help="of the push; by default the gap to the next level")
 @click.option("--epochs", type=int, help="of each training")

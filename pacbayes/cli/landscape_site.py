@@ -86,13 +86,6 @@ def path_options(command: Command) -> Command:
     options = [
         click.option("--points", type=int, default=11, show_default=True, help="ends included"),
         click.option(
-            "--reference",
-            type=click.Choice(["mean", "line", "larger"]),
-            default="mean",
-            show_default=True,
-            help="of the ends; what a barrier rises above",
-        ),
-        click.option(
             "--buffers",
             type=click.Choice(["interpolate", "re-estimate"]),
             default="interpolate",
@@ -107,6 +100,17 @@ def _decorate(command: Command, options: Sequence[Callable[[Command], Command]])
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def reference_option(command: Command) -> Command:
+    """Add what a barrier rises above."""
+    return click.option(
+        "--reference",
+        type=click.Choice(["mean", "line", "larger"]),
+        default="mean",
+        show_default=True,
+        help="of the ends; what a barrier rises above",
+    )(command)
 
 
 def posterior_option(command: Command) -> Command:
