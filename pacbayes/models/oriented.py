@@ -50,46 +50,36 @@ class Straighten(nn.Module):
 
 
 class Edges(nn.Module):
-    """Strength of edges by orientation, relative to the local contrast, on a thinner grid."""
+    """Strength of edges by orientation, relative to the local contrast, on a thinner grid.
 
-    filters: Tensor
-    window: Tensor
-    surround: Tensor
+    Filters are computed in each call, which is cheap, so that the network has no buffers.
+    """
 
     def __init__(self, channels: int, orientations: int, *, blur: float, step: int) -> None:
         super().__init__()
-        self.channels, self.step = channels, step
-        bank = torch.stack([_derivative(math.pi * o / orientations) for o in range(orientations)])
-        self.register_buffer("filters", bank[:, None].repeat(channels, 1, 1, 1))
-        self.register_buffer("window", _gaussian(blur))
-        self.register_buffer("surround", _gaussian(blur))
+        self.channels, self.orientations = channels, orientations
+        self.blur, self.step = blur, step
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of shape (B, channels * orientations, H / step, W / step)."""
-        h = F.conv2d(x, self.filters, padding=FILTER // 2, groups=self.channels).abs()
-        energy = _filtered(h.square().sum(1, keepdim=True), self.surround, 1).clamp(min=0).sqrt()
-        return _filtered(h / (energy + CONTRAST), self.window, self.step)
+        angles = [math.pi * place / self.orientations for place in range(self.orientations)]
+        bank = torch.stack([_derivative(angle) for angle in angles])
+        filters = bank[:, None].repeat(self.channels, 1, 1, 1)
+        h = F.conv2d(x, filters, padding=FILTER // 2, groups=self.channels).abs()
+        window = _gaussian(self.blur)
+        energy = _filtered(h.square().sum(1, keepdim=True), window, 1).clamp(min=0).sqrt()
+        return _filtered(h / (energy + CONTRAST), window, self.step)
 
 
 class Cosines(nn.Module):
     """Standardise each example and write it in orthonormal cosine waves."""
 
-    over_maps: Tensor
-    over_rows: Tensor
-    over_columns: Tensor
-
-    def __init__(self, maps: int, rows: int, columns: int) -> None:
-        super().__init__()
-        self.register_buffer("over_maps", _cosines(maps))
-        self.register_buffer("over_rows", _cosines(rows))
-        self.register_buffer("over_columns", _cosines(columns))
-
     def forward(self, x: Tensor) -> Tensor:
         """Return features of shape (B, maps * rows * columns), mean square about one."""
+        maps, rows, columns = x.shape[1:]
         x = F.layer_norm(x, x.shape[1:])
-        x = x @ self.over_columns.T
-        x = self.over_rows @ x
-        return torch.einsum("nouv,po->npuv", x, self.over_maps).flatten(1)
+        x = _cosines(rows) @ (x @ _cosines(columns).T)
+        return torch.einsum("nouv,po->npuv", x, _cosines(maps)).flatten(1)
 
 
 class Classes(nn.Module):
@@ -98,16 +88,13 @@ class Classes(nn.Module):
     What all logits share never changes the largest one, so no weight is spent on it.
     """
 
-    corners: Tensor
-
     def __init__(self, classes: int, *, gain: float) -> None:
         super().__init__()
-        vectors = torch.linalg.svd(torch.eye(classes) - 1 / classes)[0]
-        self.register_buffer("corners", gain * vectors[:, : classes - 1].contiguous())
+        self.classes, self.gain = classes, gain
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape (B, classes)."""
-        return x @ self.corners.T
+        return self.gain * (x @ _corners(self.classes))
 
 
 def network(
@@ -148,7 +135,7 @@ def network(
         steps["straighten"] = Straighten()
     left, maps = (side - 1) // step + 1, channels * orientations
     steps["edges"] = Edges(channels, orientations, blur=blur, step=step)
-    steps["cosines"] = Cosines(maps, left, left)
+    steps["cosines"] = Cosines()
     head = nn.Linear(maps * left * left, classes - 1, bias=False)
     _draw_small(head.weight, (maps, left, left), decay)
     steps["fc"] = head
@@ -188,6 +175,19 @@ def _filtered(maps: Tensor, window: Tensor, step: int) -> Tensor:
     padding = window.shape[0] // 2
     out = F.conv2d(flat, window[None, None], stride=step, padding=padding)
     return out.reshape(examples, count, *out.shape[2:])
+
+
+def _corners(classes: int) -> Tensor:
+    """Return the corners of a regular simplex as columns, (classes - 1, classes).
+
+    Rows are orthonormal and sum to zero (Helmert's basis).
+    """
+    basis = torch.zeros(classes - 1, classes)
+    for row in range(1, classes):
+        basis[row - 1, :row] = 1.0
+        basis[row - 1, row] = -float(row)
+        basis[row - 1] /= math.sqrt(row * (row + 1))
+    return basis
 
 
 def _cosines(size: int) -> Tensor:

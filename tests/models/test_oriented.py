@@ -13,13 +13,14 @@ from pacbayes.posterior import layers
 ROUNDING = 1e-4
 
 
-def test_only_the_last_layer_has_parameters() -> None:
+def test_only_the_last_layer_has_parameters_and_there_are_no_buffers() -> None:
     model = network(orientations=2, step=4)
+    assert dict(model.named_buffers()) == {}
     assert {name: tuple(p.shape) for name, p in model.named_parameters()} == {"fc.weight": (9, 98)}
 
 
 def test_cosine_waves_keep_length_and_decorrelate_a_ramp() -> None:
-    turn = Cosines(3, 4, 4)
+    turn = Cosines()
     x = torch.randn(5, 3, 4, 4)
     standard = torch.nn.functional.layer_norm(x, x.shape[1:])
     assert torch.allclose(turn(x).norm(dim=1), standard.flatten(1).norm(dim=1), atol=ROUNDING)
