@@ -19,10 +19,10 @@ IMPORT_ALL := import importlib, pkgutil, pacbayes; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test fast slow evidence fuzz lint types bench tickets published notebooks wheel
+.PHONY: help install demo test fast slow evidence fuzz lint types bench tickets published records-verify notebooks wheel
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: $(READY) ## Make .venv and install the package, its tests and tools into it (quick when nothing changed)
 
@@ -74,6 +74,9 @@ tickets: $(READY) ## Every method and score, and masks without data, certified i
 
 published: $(READY) ## LeNet-300-100 on MNIST against the published table, three seeds; a killed run goes on
 	PACBAYES_RUNS=runs/published $(BIN)/pytest -m slow tests/pruning/test_published.py
+
+records-verify: $(READY) ## Check the committed records again, from their files alone
+	$(BIN)/pacbayes verify notebooks/records/*.json
 
 notebooks: $(NOTEBOOKS_READY) ## Run every notebook from top to bottom
 	$(BIN)/pytest --nbmake notebooks

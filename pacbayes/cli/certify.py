@@ -48,6 +48,13 @@ Examples:
     type=click.Choice(["split", "init", "zero"]),
     help="centre of the prior [default: split where there is a prior part, else init, else zero]",
 )
+@click.option(
+    "--prior-scale",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="scales of a trained prior, relative to its weights",
+)
 @click.option("--all-data", is_flag=True, help="certify on all examples and charge the mask")
 @click.option(
     "--batchnorm",

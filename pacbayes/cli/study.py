@@ -61,5 +61,39 @@ def _command(name: str, line: str) -> click.Command:
     return command
 
 
+@study.command(
+    "records",
+    short_help="recipes for the tightest certificates, one JSON each",
+    epilog="""
+\b
+Examples:
+  pacbayes study records --data-root DIR --out RECORDS
+  pacbayes study records --only mnist-init --quick --data-root DIR --out RECORDS
+""",
+)
+@click.option("--only", multiple=True, metavar="NAME", help="one record; may be given again")
+@click.option("--quick", is_flag=True, help="few epochs and draws: looser numbers")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs/records"),
+    show_default=True,
+    help="folder of the work and of the certificates",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    envvar="PACBAYES_DATA",
+    help="folder of the data (or PACBAYES_DATA)",
+)
+@click.option("-q", "--quiet", is_flag=True, help="no progress on stderr")
+def records(only: tuple[str, ...], **options: Any) -> None:
+    """Make the tightest certificates from nothing, each with its recipe; a killed run goes on."""
+    from pacbayes.studies.records import RecordRequest, run_records
+
+    for path in run_records(RecordRequest(**options), only=only):
+        click.echo(str(path))
+
+
 for _name, _line in STUDIES.items():
     study.add_command(_command(_name, _line))

@@ -42,6 +42,7 @@ class CertifyRequest:
         split: share of the training examples in the prior part.
         split_file: index lists, instead of ``split``.
         prior: centre of the prior; ``None`` chooses by what is there.
+        prior_scale: scales of a trained prior, relative to the root mean square of its weights.
         all_data: certify on all examples and charge the mask.
         batchnorm: what becomes of running statistics.
         gates: ``learned`` makes the ticket's mask random: its inclusion probabilities are fitted,
@@ -87,6 +88,7 @@ class CertifyRequest:
     split: float | None = None
     split_file: Path | None = None
     prior: PriorChoice | None = None
+    prior_scale: float = 0.05
     all_data: bool = False
     batchnorm: BatchNorm = "prior-split"
     gates: GatesChoice = "none"
@@ -137,8 +139,9 @@ class CertifyRequest:
                 f"--gates learned speaks of the randomised classifier; --bound {self.bound} does "
                 f"not: take one of {', '.join(GATED_BOUNDS)}"
             )
-        if self.lr is not None and not 0 < self.lr < math.inf:
-            raise UsageError(f"--lr must be a positive number, got {self.lr}")
+        for flag, value in (("--lr", self.lr), ("--prior-scale", self.prior_scale)):
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{flag} must be a positive number, got {value}")
         if self.prior_epochs < 0:
             raise UsageError(f"--prior-epochs must be at least 0, got {self.prior_epochs}")
         if self.catoni not in ("grid", "prior-part"):

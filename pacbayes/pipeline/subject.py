@@ -183,7 +183,7 @@ def _split_subject(
     declared: dict[str, str],
 ) -> Subject:
     if len(unseen):
-        prior = Prior.from_split(ticket, total=total)
+        prior = Prior.from_split(ticket, total=total, relative_scale=request.prior_scale)
         if not len(prior.seen):
             prior = replace(prior, kind="given")
         certificate = prior.seen.complement() if split is None else split.certificate
@@ -204,7 +204,7 @@ def _split_subject(
         )
         raise UnsoundError([Problem(condition="V1", message=message)])
     fresh = train_prior(ticket, split)
-    prior = Prior.from_split(fresh, total=total)
+    prior = Prior.from_split(fresh, total=total, relative_scale=request.prior_scale)
     remark = (
         "The checkpoint counts as trained on all examples, so it cannot be the prior: prior and "
         f"mask were trained afresh on the prior part ({len(split.prior)} examples) at the same "
