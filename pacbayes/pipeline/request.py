@@ -139,9 +139,8 @@ class CertifyRequest:
                 f"--gates learned speaks of the randomised classifier; --bound {self.bound} does "
                 f"not: take one of {', '.join(GATED_BOUNDS)}"
             )
-        for flag, value in (("--lr", self.lr), ("--prior-scale", self.prior_scale)):
-            if value is not None and not 0 < value < math.inf:
-                raise UsageError(f"{flag} must be a positive number, got {value}")
+        _require_positive("--lr", self.lr)
+        _require_positive("--prior-scale", self.prior_scale)
         if self.prior_epochs < 0:
             raise UsageError(f"--prior-epochs must be at least 0, got {self.prior_epochs}")
         if self.catoni not in ("grid", "prior-part"):
@@ -149,6 +148,11 @@ class CertifyRequest:
         unknown = [key for key in self.declare if key not in TITLES]
         if unknown:
             raise UsageError(f"--declare takes V1 to V{len(TITLES)}, got {unknown[0]!r}")
+
+
+def _require_positive(flag: str, value: float | None) -> None:
+    if value is not None and not 0 < value < math.inf:
+        raise UsageError(f"{flag} must be a positive number, got {value}")
 
 
 def _require_constant(text: str) -> None:
