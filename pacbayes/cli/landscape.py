@@ -175,7 +175,9 @@ def _path_report(
     def plot() -> Any:
         chosen = [row for row in rows if row["sample"] == rows[0]["sample"]]
         chosen = [row for row in chosen if row["barrier"].loss == rows[0]["barrier"].loss]
-        return plot_paths({f"{row['from']} to {row['to']}": row["barrier"] for row in chosen})
+        return plot_paths(
+            {f"{row['from']} to {row['to']}, {row['sample']}": row["barrier"] for row in chosen}
+        )
 
     return Report(what=what, rows=rows, columns=columns, reading=reading + more, plot=plot)
 
