@@ -99,10 +99,21 @@ class Certificate:
 
     @property
     def sparsity(self) -> float:
-        """Fraction of removed entries over the weight arrays (two or more axes)."""
+        """Fraction of removed entries over the weight arrays (two or more axes).
+
+        With learned gates no entry is removed for good; it is the fraction that the prior removes
+        on average, its inclusions being the grid values nearest to the posterior's means.
+        """
         arrays = [t for t in self.document["posterior"]["tensors"] if len(t["shape"]) > 1]
         weights = sum(t["n_weights"] for t in arrays)
-        return 1.0 - sum(t["n_active"] for t in arrays) / weights if weights else 0.0
+        return 1.0 - sum(self._kept(t) for t in arrays) / weights if weights else 0.0
+
+    def _kept(self, tensor: dict[str, Any]) -> float:
+        grid, index = self.document["prior"]["inclusion_grid"], tensor["inclusion_index"]
+        if grid is None or index is None:
+            return float(tensor["n_active"])
+        share = float(grid["top"]) * 2.0 ** (-index / grid["steps_per_octave"])
+        return share * float(tensor["n_weights"])
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

@@ -36,6 +36,8 @@ def test_a_random_mask_is_certified_on_all_examples_and_charged(run: Path, tmp_p
     (remark,) = [text for text in found.remarks if "The mask is random" in text]
     kept = float(remark.split("mean inclusion ")[1].split(";")[0])
     assert 0 < kept < 0.7
+    # The prior's inclusions are within 1.1 % of the posterior's means, by their grid.
+    assert found.certificate.sparsity == pytest.approx(1 - kept, abs=0.011 * kept + 1e-4)
 
 
 def test_the_same_request_gives_the_same_bytes_again(run: Path, tmp_path: Path) -> None:
