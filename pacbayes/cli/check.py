@@ -74,6 +74,10 @@ def check(certificates: tuple[Path, ...], form: Any, **options: Any) -> int:
 
     A rise fails, a fall never does. Certificates are compared by name; those that differ in data,
     split, n, delta, loss or kind of bound are not comparable, which is a failure too.
+
+    Certifying at every commit on the same examples: each certificate holds at its own delta, not
+    the whole history at once. New posteriors under one prior cost nothing but the draws' share of
+    each claim that is kept; a new prior is one more prior tried (certify --priors-tried).
     """
     from pacbayes.certificate.announce import announce
     from pacbayes.certificate.gate import examine
