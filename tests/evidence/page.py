@@ -157,9 +157,10 @@ def _mutants(results: Path) -> dict[str, str]:
         numbers = [len(changes), tried, killed, len(explained), len(survived)]
         totals.update(dict(enumerate(numbers)))
         rows.append([target.stem, *numbers])
-        told += [
-            f"- `{target.stem}`, `{name}`: {mutants.reason(known, name)}" for name in explained
-        ]
+        for name, reason in known.items():
+            several = sum(change.startswith(f"{name}:") for change in changes)
+            what = f"all {several} of `{name}`" if several else f"`{name}`"
+            told.append(f"- `{target.stem}`, {what}: {reason}")
         left += [f"- `{target.stem}`, `{name}`" for name in survived]
     rows.append(["**all**", *(totals[position] for position in range(5))])
     head = ["file", "mutants", "tried", "killed", "explained", "unexplained"]
