@@ -82,6 +82,20 @@ class Cosines(nn.Module):
         return torch.einsum("nouv,po->npuv", x, _cosines(maps)).flatten(1)
 
 
+class WithColours(nn.Module):
+    """Cosine waves of the edges beside those of the averaged colours: sum and two differences."""
+
+    def __init__(self, edges: Edges) -> None:
+        super().__init__()
+        self.edges, self.waves = edges, Cosines()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of shape (B, (maps + 3) * rows * columns)."""
+        mixed = torch.einsum("nchw,oc->nohw", x, _opponents())
+        colours = F.avg_pool2d(mixed, self.edges.step, ceil_mode=True)
+        return torch.cat([self.waves(self.edges(x)), self.waves(colours)], dim=1)
+
+
 class Classes(nn.Module):
     """From classes - 1 coordinates to logits: the corners of a simplex.
 
@@ -107,6 +121,7 @@ def network(
     step: int = 2,
     decay: float = 1.5,
     straighten: bool = True,
+    colours: bool = False,
 ) -> nn.Sequential:
     """Return the network; its only parameters are ``fc.weight`` (classes - 1, features).
 
@@ -119,9 +134,10 @@ def network(
         step: distance of the points that are kept of each map.
         decay: initial weights fall with frequency r as ``(1 + r)^-decay``.
         straighten: undo slant and shift first.
+        colours: read averaged colours too; for three channels.
 
     Raises:
-        UsageError: the images are smaller than the step.
+        UsageError: the images are smaller than the step, or not of three colours.
 
     Example:
         >>> net = network(orientations=2, step=4)
@@ -130,12 +146,17 @@ def network(
     """
     if step < 1 or side < step:
         raise UsageError(f"step must lie between 1 and the side {side}, got {step}")
+    if colours and channels != 3:
+        raise UsageError(f"colours need three channels, got {channels}")
     steps: OrderedDict[str, nn.Module] = OrderedDict()
     if straighten:
         steps["straighten"] = Straighten()
     left, maps = (side - 1) // step + 1, channels * orientations
-    steps["edges"] = Edges(channels, orientations, blur=blur, step=step)
-    steps["cosines"] = Cosines()
+    edges = Edges(channels, orientations, blur=blur, step=step)
+    if colours:
+        steps["features"], maps = WithColours(edges), maps + channels
+    else:
+        steps["edges"], steps["cosines"] = edges, Cosines()
     head = nn.Linear(maps * left * left, classes - 1, bias=False)
     _draw_small(head.weight, (maps, left, left), decay)
     steps["fc"] = head
@@ -149,6 +170,12 @@ def _draw_small(weight: Tensor, shape: tuple[int, int, int], decay: float) -> No
     radius = (waves[:, None].square() + waves.square()).sqrt()
     size = (0.01 * (1 + radius) ** -decay).expand(shape).flatten()
     weight.copy_(torch.randn(weight.shape) * size)
+
+
+def _opponents() -> Tensor:
+    """Return the sum of three colours and two differences, as rows of unit length."""
+    rows = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [0.5, 0.5, -1.0]])
+    return F.normalize(rows, dim=1)
 
 
 def _derivative(angle: float, deviation: float = 0.8) -> Tensor:

@@ -90,3 +90,15 @@ def test_colour_and_other_sides() -> None:
 def test_a_step_beyond_the_image_is_refused() -> None:
     with pytest.raises(UsageError, match="step"):
         network(side=8, step=9)
+
+
+def test_averaged_colours_come_beside_the_edges() -> None:
+    model = network(channels=3, side=32, orientations=2, step=4, straighten=False, colours=True)
+    x = torch.rand(2, 3, 32, 32)
+    assert model.fc.weight.shape == (9, (3 * 2 + 3) * 64)
+    assert model(x).shape == (2, 10)
+    # Another colour with the same edges is another example.
+    tinted = x * torch.tensor([1.0, 0.5, 0.2])[:, None, None]
+    assert not torch.allclose(model.features(x)[:, -192:], model.features(tinted)[:, -192:])
+    with pytest.raises(UsageError, match="three"):
+        network(colours=True)
