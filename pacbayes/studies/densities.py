@@ -101,6 +101,9 @@ REMARKS: Final = (
     "example is in the certificate part. Fitting starts at the prior; no network was trained.",
     "delta is shared: every row is re-evaluated from its own evidence at delta over the number of "
     "rows, so all of them hold together and the lowest may be picked.",
+    "All rows are fitted equally long. A bound near guessing means that fitting did not leave the "
+    "prior in that time: random masks of low density pass on little of the signal at init. Other "
+    "rows, the dense one among them, fall further with the longer fits of the size full.",
 )
 
 

@@ -15,7 +15,7 @@ from pacbayes.certificate.table import upper_digits
 from pacbayes.errors import PacBayesError
 from pacbayes.pipeline import CertifyRequest, FindRequest, certify, find
 from pacbayes.pruning import FindPlan, TrainPlan
-from pacbayes.pruning.plan import METHODS, Method
+from pacbayes.pruning.plan import AFTER_TRAINING, METHODS, Method
 from pacbayes.pruning.scores import SCORES, ScoreName
 from pacbayes.runtime.reading import read_json
 from pacbayes.studies.figure import COLOURS, panels
@@ -222,7 +222,7 @@ def _cells(row: dict[str, Any]) -> tuple[Cell, ...]:
     )
     return (
         row["method"],
-        row["score"],
+        row["score"] if row["method"] in AFTER_TRAINING else None,
         round(row["sparsity"], 4),
         None if test is None else round(test["errors"] / test["n"], 4),
         None if bound is None else float(row["paid"]),
@@ -243,7 +243,7 @@ def _figure(rows: Sequence[dict[str, Any]]) -> "Figure":
             [float(row["bound"]) for row in chosen],
             marker="osv^"[place // len(COLOURS)],
             color=COLOURS[place % len(COLOURS)],
-            label=" ".join(dict.fromkeys(name)),
+            label=" ".join(name) if name[0] in AFTER_TRAINING else name[0],
             linewidth=1,
         )
     axes.set_xlabel("sparsity")

@@ -89,7 +89,7 @@ def test_masks_without_data_certify_on_all_examples_and_cost_nothing(tmp_path: P
         assert row["n"] == document["data"]["n"] == document["data"]["total"]
         assert float(row["mask"]) == 0
         assert float(row["bound"]) > float(row["alone"])
-    assert len(report.remarks) == len(densities.FREE) + 2
+    assert len(report.remarks) == len(densities.FREE) + len(densities.REMARKS)
     write_report(tmp_path, report, figure)
 
 
