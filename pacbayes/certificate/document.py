@@ -112,8 +112,8 @@ class Certificate:
         grid, index = self.document["prior"]["inclusion_grid"], tensor["inclusion_index"]
         if grid is None or index is None:
             return float(tensor["n_active"])
-        share = float(grid["top"]) * 2.0 ** (-index / grid["steps_per_octave"])
-        return share * float(tensor["n_weights"])
+        share = float(grid["top"]) * 2.0 ** (-int(index) / int(grid["steps_per_octave"]))
+        return float(share * int(tensor["n_weights"]))
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
