@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pacbayes.cli.options import network_options, pairs, run_options
+from pacbayes.cli.options import Bytes, network_options, pairs, run_options
+from pacbayes.runtime.processes import is_first, together
 
 if TYPE_CHECKING:
-    from pacbayes.pipeline import Certified
+    from pacbayes.pipeline import Certified, CertifyRequest
 
 NAMED_BY_TICKET = "the level-0 ticket that it names"
 
@@ -121,6 +122,8 @@ Examples:
 @click.option("--lr", type=float, help="peak learning rate of the means")
 @click.option("--batch-size", type=int, default=250, show_default=True, help="of fitting")
 @click.option("--draws", type=int, help="weight draws per example [default: by shapes]")
+@click.option("--slack", type=float, help="what draws may add to the risk; chooses --draws")
+@click.option("--memory", type=Bytes(), help="for weights drawn at once, as 600M [default: 600M]")
 @click.option("--priors-tried", type=int, default=1, show_default=True, help="costs ln K nats")
 @click.option("--declare", multiple=True, metavar="V#=TEXT", help="state a condition yourself")
 @click.option("--name", help="subject of the certificate [default: MODEL/DATA/ROLE]")
@@ -131,17 +134,28 @@ def certify(path: Path, form: str, quick: bool, dense: str | None, **options: An
 
     Finished stages are kept in --out, so a killed run goes on where it stopped.
     """
-    from pacbayes.pipeline import CertifyRequest
     from pacbayes.pipeline import certify as certify_ticket
 
+    request = request_of(path, quick, dense, **options)
+    with together():
+        found = certify_ticket(request)
+    if is_first():
+        click.echo(_render(found, form, every=options["bound"] == "all"), nl=False)
+
+
+def request_of(path: Path, quick: bool, dense: str | None, **options: Any) -> "CertifyRequest":
+    """Return the request that the options of a command line make."""
+    from pacbayes.pipeline import CertifyRequest
+
+    if options["memory"] is None:
+        del options["memory"]
     options["model_args"] = pairs(options["model_args"], flag="--model-args")
     options["declare"] = pairs(options["declare"], flag="--declare")
     if quick:
         options["epochs"] = min(options["epochs"] or 2, 2)
         options["prior_epochs"] = min(options["prior_epochs"], 2)
     twin = dense is not None and (True if dense == NAMED_BY_TICKET else Path(dense))
-    found = certify_ticket(CertifyRequest(path=path, dense=twin, **options))
-    click.echo(_render(found, form, every=options["bound"] == "all"), nl=False)
+    return CertifyRequest(path=path, dense=twin, **options)
 
 
 def _render(found: list["Certified"], form: str, *, every: bool) -> str:

@@ -16,11 +16,13 @@ from pacbayes.cli.cite import cite
 from pacbayes.cli.compare import compare
 from pacbayes.cli.convert import convert
 from pacbayes.cli.demo import demo
+from pacbayes.cli.evaluate import evaluate, merge
 from pacbayes.cli.find import find
 from pacbayes.cli.inspect import inspect
 from pacbayes.cli.landscape import landscape
 from pacbayes.cli.overlap import overlap
 from pacbayes.cli.study import study
+from pacbayes.cli.sweep import sweep
 from pacbayes.cli.verify import verify
 from pacbayes.errors import PacBayesError, UnsoundError
 
@@ -58,6 +60,9 @@ COMMANDS = (
     convert,
     find,
     certify,
+    evaluate,
+    merge,
+    sweep,
     bound,
     verify,
     compare,

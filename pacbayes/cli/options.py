@@ -11,6 +11,21 @@ from pacbayes.errors import UsageError
 Command = Callable[..., Any]
 
 
+class Bytes(click.ParamType[int]):
+    """A number of bytes, with K, M or G behind it for powers of 1000."""
+
+    name = "BYTES"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number of bytes."""
+        text = str(value)
+        factor = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:].upper(), 1)
+        digits = text if factor == 1 else text[:-1]
+        if not digits.isdecimal() or int(digits) == 0:
+            self.fail(f"{text!r} is no number of bytes such as 600M", param, ctx)
+        return int(digits) * factor
+
+
 def network_options(command: Command) -> Command:
     """Add the options that name network and data."""
     options = [

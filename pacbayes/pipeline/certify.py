@@ -15,19 +15,20 @@ from pacbayes.certificate.document import canonical
 from pacbayes.checkpoints import read_ticket
 from pacbayes.data import Data, Split, load_data, split_from_file
 from pacbayes.data.label_noise import LabelNoise, with_label_noise
-from pacbayes.errors import InputError, UsageError
+from pacbayes.errors import InputError, Problem, UsageError
 from pacbayes.models import build_model, weights
 from pacbayes.pipeline import evidence
 from pacbayes.pipeline.advice import advice
 from pacbayes.pipeline.batchnorm import accounted, settled
 from pacbayes.pipeline.find import finished_levels, fresh_plan, run_levels, split_for
 from pacbayes.pipeline.request import BatchNorm, CertifyRequest
-from pacbayes.pipeline.stages import Stage
+from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage_shard, fit_stage, fitted
 from pacbayes.pipeline.subject import Role, choose_subject, known_provenance
 from pacbayes.pipeline.theorem import certified
 from pacbayes.pruning import FindPlan, TrainPlan
 from pacbayes.risk import problems as probe
 from pacbayes.runtime.files import require_writable, write_bytes, write_json
+from pacbayes.runtime.processes import Shard, first_then_all
 from pacbayes.runtime.reading import read_json
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import Ticket
@@ -69,6 +70,46 @@ def certify(request: CertifyRequest) -> list[Certified]:
         InputError: a file is missing, malformed or does not fit.
         UsageError: options contradict each other, or the folder holds another request.
     """
+    request, inputs, jobs = _opened(request)
+    # A certificate of an earlier run must not stand there when this one is refused.
+    for name in CERTIFICATES.values():
+        (request.out / name).unlink(missing_ok=True)
+    return [_certify_one(role, t, foreign, inputs, request) for role, t, foreign in jobs]
+
+
+def count_shard(request: CertifyRequest, part: Shard | None) -> list[Path]:
+    """Count one shard of the draws of a request; return the files that hold the counts.
+
+    ``merge`` makes the file of a whole evaluation of them, which :func:`certify` goes on from.
+
+    Args:
+        request: the options of the certificate.
+        part: the shard, whose posterior must be there; ``None`` fits the posterior alone.
+
+    Raises:
+        InputError: no posterior was fitted yet for this request.
+        UsageError: the bound is not one on a Gibbs classifier.
+    """
+    if request.bound not in ("kl", "catoni", "best", "all"):
+        raise UsageError(f"--bound {request.bound} counts no draws that could be shared out")
+    request, inputs, jobs = _opened(request)
+    found = []
+    for role, ticket, foreign in jobs:
+        stage, _ = _staged(role, ticket, foreign, inputs, request)
+        if part is None:
+            fit_stage(stage)
+            continue
+        posterior, prior = fitted(stage)
+        draws = draws_for(stage, posterior)
+        found.append(evaluate_stage_shard(stage, posterior, prior, part, draws=draws))
+    return found
+
+
+Jobs = list[tuple[Role, Ticket, bool]]
+
+
+def _opened(request: CertifyRequest) -> tuple[CertifyRequest, Inputs, Jobs]:
+    """Load what the request names; return it with the tickets and whose tool made them."""
     require_writable(request.out)
     if request.bound == "occam":
         # The code pays for all that was learned, so the certificate may rest on every example.
@@ -76,15 +117,12 @@ def certify(request: CertifyRequest) -> list[Certified]:
     inputs = _load(request)
     inputs = _with_the_tickets_noise(inputs, _open(request.path, inputs, request))
     ticket, foreign = _read(request.path, inputs, request)
-    jobs: list[tuple[Role, Ticket, bool]] = [("ticket", ticket, foreign)]
+    jobs: Jobs = [("ticket", ticket, foreign)]
     if request.dense is not False:
         twin, twin_foreign = _read_dense(ticket, inputs, request)
         jobs.append(("dense", twin, twin_foreign))
     _require_same_request(request, inputs, [job[1] for job in jobs])
-    # A certificate of an earlier run must not stand there when this one is refused.
-    for name in CERTIFICATES.values():
-        (request.out / name).unlink(missing_ok=True)
-    return [_certify_one(role, t, foreign, inputs, request) for role, t, foreign in jobs]
+    return request, inputs, jobs
 
 
 def _load(request: CertifyRequest) -> Inputs:
@@ -185,12 +223,26 @@ _IRRELEVANT = (
     "split_file",
     "bound",
     "catoni",
+    "memory",
 )
 
 
 def _certify_one(
     role: Role, ticket: Ticket, foreign: bool, inputs: Inputs, request: CertifyRequest
 ) -> Certified:
+    stage, probed = _staged(role, ticket, foreign, inputs, request)
+    name = _name(ticket, role, request, inputs.data)
+    certificate, read = certified(stage, probed, name=name)
+    path = request.out / CERTIFICATES[role]
+    write_bytes(path, canonical(certificate.document))
+    remarks = (*stage.subject.remarks, *read, *advice(certificate))
+    return Certified(certificate=certificate, path=path, remarks=remarks)
+
+
+def _staged(
+    role: Role, ticket: Ticket, foreign: bool, inputs: Inputs, request: CertifyRequest
+) -> tuple[Stage, list[Problem]]:
+    """Return what the stages of one subject need, which is sound, and what the probes found."""
     folder = request.out / role
     require_writable(folder)
     data, total = inputs.data, len(inputs.data.train.labels)
@@ -224,11 +276,7 @@ def _certify_one(
     )
     probed = probe(model, subject.prior.mean, subject.prior.buffers, stage.sample)
     evidence.require_sound(stage, probed)
-    certificate, read = certified(stage, probed, name=_name(ticket, role, request, data))
-    path = request.out / CERTIFICATES[role]
-    write_bytes(path, canonical(certificate.document))
-    remarks = (*subject.remarks, *read, *advice(certificate))
-    return Certified(certificate=certificate, path=path, remarks=remarks)
+    return stage, probed
 
 
 def _name(ticket: Ticket, role: Role, request: CertifyRequest, data: Data) -> str:
@@ -252,14 +300,18 @@ def _train_prior(
     # The texts may stand for another network or other inputs than in an earlier run.
     facts += [repr(inputs.data.transform), weights_digest(weights(inputs.model)), __version__]
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-    return run_levels(
-        folder,
-        inputs.model,
-        inputs.data,
-        split,
-        plan=plan,
-        seeds=Seeds(request.seed).child("prior"),
-        done=finished_levels(folder, levels=plan.levels, request=digest),
-        notes={"model": request.model, "request": digest},
-        quiet=request.quiet,
-    )
+
+    def levels() -> Ticket:
+        return run_levels(
+            folder,
+            inputs.model,
+            inputs.data,
+            split,
+            plan=plan,
+            seeds=Seeds(request.seed).child("prior"),
+            done=finished_levels(folder, levels=plan.levels, request=digest),
+            notes={"model": request.model, "request": digest},
+            quiet=request.quiet,
+        )
+
+    return first_then_all(levels)

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pacbayes.certificate import TITLES
 from pacbayes.errors import UsageError
 from pacbayes.posterior.objectives import ObjectiveName
+from pacbayes.risk import MEMORY
 
 PriorChoice = Literal["split", "init", "zero"]
 TrainedOn = Literal["all", "prior-part", "none"]
@@ -64,6 +65,8 @@ class CertifyRequest:
         lr: peak learning rate of the means.
         batch_size: examples per fitting step.
         draws: weight draws per example; ``None`` chooses by shapes.
+        slack: what the draws may add to the counted risk; chooses ``draws`` by a guess of the risk.
+        memory: bytes that weights drawn at once may take.
         priors_tried: how many priors were tried, this one included.
         declare: conditions declared by the user, by identifier.
         name: subject of the certificate; ``None`` makes MODEL/DATA/ROLE.
@@ -106,6 +109,8 @@ class CertifyRequest:
     lr: float | None = None
     batch_size: int = 250
     draws: int | None = None
+    slack: float | None = None
+    memory: int = MEMORY
     priors_tried: int = 1
     declare: dict[str, str] = field(default_factory=dict)
     name: str | None = None
@@ -120,8 +125,7 @@ class CertifyRequest:
             raise UsageError(f"--split must lie in [0, 1), got {self.split}")
         if self.priors_tried < 1:
             raise UsageError(f"--priors-tried must be at least 1, got {self.priors_tried}")
-        if self.draws is not None and self.draws < 1:
-            raise UsageError(f"--draws must be at least 1, got {self.draws}")
+        self._require_draws()
         if self.bound == "occam" and self.prior not in (None, "zero"):
             raise UsageError("--bound occam has no prior on weights: leave --prior out")
         if self.all_data and self.prior == "split":
@@ -148,6 +152,16 @@ class CertifyRequest:
         unknown = [key for key in self.declare if key not in TITLES]
         if unknown:
             raise UsageError(f"--declare takes V1 to V{len(TITLES)}, got {unknown[0]!r}")
+
+    def _require_draws(self) -> None:
+        if self.draws is not None and self.draws < 1:
+            raise UsageError(f"--draws must be at least 1, got {self.draws}")
+        if self.draws is not None and self.slack is not None:
+            raise UsageError("give --draws or --slack, not both")
+        if self.slack is not None and not 0 < self.slack < 1:
+            raise UsageError(f"--slack must lie in (0, 1), got {self.slack}")
+        if self.memory < 1:
+            raise UsageError(f"--memory must be at least 1 byte, got {self.memory}")
 
 
 def _require_positive(flag: str, value: float | None) -> None:

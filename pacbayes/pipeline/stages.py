@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from sys import stderr
+from typing import Self
 
 import torch
 from safetensors import safe_open
@@ -15,12 +17,14 @@ from pacbayes import __version__
 from pacbayes.bounds import Confidence
 from pacbayes.certificate import evaluation_root
 from pacbayes.data import Data, Examples, items_digest
-from pacbayes.errors import InputError
+from pacbayes.errors import InputError, UsageError
 from pacbayes.pipeline.request import CertifyRequest
 from pacbayes.pipeline.subject import Subject
 from pacbayes.posterior import FitPlan, Fitted, Prior, SpikeAndSlab, fit, fit_gates
-from pacbayes.risk import Counts, default_draws, evaluate
+from pacbayes.risk import Counts, default_draws, draws_for_slack, evaluate, evaluate_shard
+from pacbayes.risk.journal import shard_path
 from pacbayes.runtime.files import write_json, write_tensors
+from pacbayes.runtime.processes import Shard, agree, is_first
 from pacbayes.runtime.reading import read_json
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import digest
@@ -70,29 +74,72 @@ def union_weight(prior: Prior, *choices: int) -> Fraction:
     return weight
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitFiles:
+    """Where a fit leaves its results, and which fit it is.
+
+    Attributes:
+        record: ``posterior.json``.
+        stored: ``posterior.safetensors``.
+        inputs: digest of all that the fit depends on.
+    """
+
+    record: Path
+    stored: Path
+    inputs: str
+
+    @classmethod
+    def of(cls, stage: Stage, plan: FitPlan) -> Self:
+        """Return the files of one stage's fit."""
+        return cls(
+            record=stage.folder / "posterior.json",
+            stored=stage.folder / "posterior.safetensors",
+            inputs=_fit_digest(stage, plan),
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the same fit was finished before."""
+        there = self.record.exists() and self.stored.exists()
+        return there and read_json(self.record)["inputs"] == self.inputs
+
+
 def fit_stage(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
     """Fit the posterior, or read it back where the same fit was finished before."""
-    prior = stage.subject.prior
-    plan = _fit_plan(stage)
-    record, stored = stage.folder / "posterior.json", stage.folder / "posterior.safetensors"
-    inputs = _fit_digest(stage, plan)
-    if record.exists() and stored.exists() and read_json(record)["inputs"] == inputs:
-        return _read_fitted(record, stored, prior)
-    journal = stage.folder / f"fit-{inputs[:12]}.safetensors"
+    prior, plan = stage.subject.prior, _fit_plan(stage)
+    files = FitFiles.of(stage, plan)
+    if agree(files.finished):
+        return _read_fitted(files.record, files.stored, prior)
+    journal = stage.folder / f"fit-{files.inputs[:12]}.safetensors"
     fitted = _fit(stage, plan, journal)
-    write_tensors(stored, fitted.posterior.tensors(), {"schema": "pacbayes/posterior/1"})
+    write_tensors(files.stored, fitted.posterior.tensors(), {"schema": "pacbayes/posterior/1"})
     facts = {
         "schema": "pacbayes/posterior/1",
-        "inputs": inputs,
+        "inputs": files.inputs,
         "posterior_sha256": fitted.posterior.digest,
         "prior_sha256": fitted.prior.digest,
         "prior_kind": prior.kind,
         "grid_index": fitted.prior.grid_index,
         "inclusion_index": fitted.prior.inclusion_index,
+        "risk_guess": fitted.risk_guess,
     }
-    write_json(record, facts)
+    write_json(files.record, facts)
     journal.unlink(missing_ok=True)
-    return fitted.posterior, fitted.prior
+    # Processes on other machines may have rounded otherwise: what the first wrote counts.
+    agree(None)
+    return (fitted.posterior, fitted.prior) if is_first() else fit_stage(stage)
+
+
+def fitted(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
+    """Return the posterior that was fitted before.
+
+    Raises:
+        InputError: it was not.
+    """
+    files = FitFiles.of(stage, _fit_plan(stage))
+    if not files.finished:
+        raise InputError(f"{files.record}: no posterior of this request; run evaluate --fit-only")
+    return _read_fitted(files.record, files.stored, stage.subject.prior)
 
 
 def _fit(stage: Stage, plan: FitPlan, journal: Path) -> Fitted:
@@ -185,27 +232,68 @@ def evaluate_stage(
     stage: Stage, posterior: SpikeAndSlab, prior: Prior, *, draws: int, label: str
 ) -> Evaluation:
     """Count errors on the certificate part, with noise that no option can change."""
+    counts = evaluate(
+        posterior,
+        stage.model,
+        stage.sample,
+        draws=draws,
+        root=_root(stage, posterior, prior, draws=draws),
+        journal=stage.folder / f"{label}-draws.json",
+        memory=stage.request.memory,
+        quiet=stage.request.quiet,
+    )
+    return Evaluation(counts=counts, draws=draws)
+
+
+def evaluate_stage_shard(
+    stage: Stage, posterior: SpikeAndSlab, prior: Prior, part: Shard, *, draws: int
+) -> Path:
+    """Count the errors of one shard and return the file that holds them."""
+    journal = stage.folder / "posterior-draws.json"
+    evaluate_shard(
+        posterior,
+        stage.model,
+        stage.sample,
+        part,
+        draws=draws,
+        root=_root(stage, posterior, prior, draws=draws),
+        journal=journal,
+        memory=stage.request.memory,
+        quiet=stage.request.quiet,
+    )
+    return shard_path(journal, part)
+
+
+def _root(stage: Stage, posterior: SpikeAndSlab, prior: Prior, *, draws: int) -> int:
     root = evaluation_root(
         posterior_sha256=posterior.digest,
         prior_sha256=prior.digest,
         certificate_sha256=stage.certificate_sha256,
         draws=draws,
     )
-    counts = evaluate(
-        posterior,
-        stage.model,
-        stage.sample,
-        draws=draws,
-        root=int(root, 16),
-        journal=stage.folder / f"{label}-draws.json",
-        quiet=stage.request.quiet,
-    )
-    return Evaluation(counts=counts, draws=draws)
+    return int(root, 16)
 
 
 def draws_for(stage: Stage, posterior: SpikeAndSlab) -> int:
-    """Return the number of draws per example, fixed before the first draw."""
-    return stage.request.draws or default_draws(stage.model, posterior, stage.sample)
+    """Return the number of draws per example, fixed before the first draw.
+
+    With a slack it follows from the risk that fitting ended with, whose draws are not counted.
+
+    Raises:
+        UsageError: a slack is asked for, and no fit has left a guess of the risk.
+    """
+    slack = stage.request.slack
+    if slack is None:
+        return stage.request.draws or default_draws(stage.model, posterior, stage.sample)
+    record = stage.folder / "posterior.json"
+    guess = read_json(record).get("risk_guess") if record.exists() else None
+    if guess is None:
+        raise UsageError("--slack needs a fit, which leaves a guess of the risk; give --draws")
+    n, delta = len(stage.sample.labels), stage.confidence.draws
+    draws = draws_for_slack(slack, risk_guess=guess, n=n, delta=delta)
+    if not stage.request.quiet and is_first():
+        stderr.write(f"{draws} draws for a slack of {slack} at a risk of about {guess:.4f}\n")
+    return draws
 
 
 def as_posterior(prior: Prior) -> SpikeAndSlab:

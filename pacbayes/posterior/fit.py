@@ -21,11 +21,12 @@ from pacbayes.posterior.objectives import (
 from pacbayes.posterior.prior import Prior
 from pacbayes.posterior.spike_and_slab import SpikeAndSlab
 from pacbayes.posterior.trainable import Trainable
+from pacbayes.runtime.processes import add_up, shard
 from pacbayes.runtime.progress import progress
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import Tensors
 
-CHOICE_PASSES = 4
+CHOICE_PASSES = 2
 """Passes over the sample that estimate the risk of a state when two are compared."""
 CHOICE_ROWS = 1000
 
@@ -75,10 +76,18 @@ class FitPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A posterior with its prior, whose scales now lie on the grid."""
+    """A posterior with its prior, whose scales now lie on the grid.
+
+    Attributes:
+        posterior: the law that was fitted.
+        prior: the prior, with its scales.
+        risk_guess: its risk on the fitting sample, from draws that count for nothing else;
+            ``None`` where there was nothing to choose.
+    """
 
     posterior: SpikeAndSlab
     prior: Prior
+    risk_guess: float | None = None
 
 
 def fit(
@@ -121,9 +130,9 @@ def fit(
     with progress("fit", plan.epochs, quiet=quiet) as bar:
         bar.advance(first)
         for epoch in range(first, plan.epochs):
-            generator = seeds.torch("fit", epoch)
+            order = torch.randperm(len(sample.labels), generator=seeds.torch("fit", epoch))
+            generator = seeds.torch("fit noise", epoch, shard().index)
             pool = NoisePool.of(generator, at_once=forward.normals(state.slabs, plan.batch_size))
-            order = torch.randperm(len(sample.labels), generator=generator)
             for step, rows in enumerate(order.split(plan.batch_size)):
                 factor = schedule(epoch * batches + step)
                 optimizer.param_groups[0]["lr"] = plan.lr * factor
@@ -136,8 +145,8 @@ def fit(
             bar.advance(1, note=f"objective {value:.4f} kl {kl:.0f}")
     del optimizer
     begun = Trainable.start(prior, start, scale=plan.start_scale)
-    best = _better(state, begun, forward, rest, objective=objective, seeds=seeds)
-    return Fitted(posterior=best.posterior(), prior=best.prior_on_grid())
+    best, risk = _better(state, begun, forward, rest, objective=objective, seeds=seeds)
+    return Fitted(posterior=best.posterior(), prior=best.prior_on_grid(), risk_guess=risk)
 
 
 def gradients(
@@ -147,14 +156,29 @@ def gradients(
     objective: Objective,
     pool: NoisePool,
 ) -> tuple[float, float]:
-    """Set the gradients of the objective on a batch; return the objective and the divergence."""
-    inputs, labels = examples
+    """Set the gradients of the objective on a batch; return the objective and the divergence.
+
+    Of several processes each takes its share of the batch, with noise of its own, and all get the
+    gradients of the whole.
+    """
+    part = shard()
+    inputs, labels = (tensor[part.index :: part.count] for tensor in examples)
+    share = len(labels) / len(examples[1])
     divergence = state.refresh()
-    noise = pool.slice(forward.normals(state.slabs, len(labels)))
-    risk = bounded_cross_entropy(forward(state.slabs, inputs, noise=noise), labels)
+    if share:
+        noise = pool.slice(forward.normals(state.slabs, len(labels)))
+        loss = share * bounded_cross_entropy(forward(state.slabs, inputs, noise=noise), labels)
+    else:
+        loss = state.mean.new_zeros(())
+    risk = loss.detach().clone()
+    add_up(risk)
     kl = risk.new_tensor(divergence).requires_grad_()
-    value = objective(risk, kl)
+    value = objective(risk.requires_grad_(), kl)
     value.backward()
+    if share:
+        loss.backward(gradient=risk.grad)
+    for gradient in state.gradients:
+        add_up(gradient if share else gradient.zero_())
     state.finish(slope=0.0 if kl.grad is None else float(kl.grad))
     return float(value.detach()), divergence
 
@@ -168,27 +192,28 @@ def _better(
     *,
     objective: Objective,
     seeds: Seeds,
-) -> Trainable:
-    """Return the state with the smaller objective, its risk estimated with the 0-1 loss.
+) -> tuple[Trainable, float]:
+    """Return the state with the smaller objective, and its risk estimated with the 0-1 loss.
 
     The bound holds for all posteriors at once, so the choice is free; the draws that decide it are
     not the ones that are counted for the certificate.
     """
     values = []
     for state in (end, start):
-        kl, wrong = state.refresh(), 0
-        rows_of = torch.arange(len(sample.labels)).split(CHOICE_ROWS)
-        pool = NoisePool.of(
-            seeds.torch("choose"), at_once=forward.normals(state.slabs, CHOICE_ROWS)
-        )
-        for _ in range(CHOICE_PASSES):
-            for rows in rows_of:
-                noise = pool.slice(forward.normals(state.slabs, len(rows)))
-                logits = forward(state.slabs, sample.inputs[rows], noise=noise)
-                wrong += int((logits.argmax(dim=1) != sample.labels[rows]).sum())
-        risk = torch.tensor(wrong / (CHOICE_PASSES * len(sample.labels)), dtype=torch.float64)
-        values.append(float(objective(risk, risk.new_tensor(kl))))
-    return end if values[0] <= values[1] else start
+        kl, wrong = state.refresh(), torch.zeros((), dtype=torch.int64)
+        blocks = torch.arange(len(sample.labels)).split(CHOICE_ROWS)
+        generator = seeds.torch("choose", shard().index)
+        pool = NoisePool.of(generator, at_once=forward.normals(state.slabs, CHOICE_ROWS))
+        for block in [*shard().of(range(len(blocks)))] * CHOICE_PASSES:
+            rows = blocks[block]
+            noise = pool.slice(forward.normals(state.slabs, len(rows)))
+            logits = forward(state.slabs, sample.inputs[rows], noise=noise)
+            wrong += (logits.argmax(dim=1) != sample.labels[rows]).sum()
+        add_up(wrong)
+        risk = wrong.double() / (CHOICE_PASSES * len(sample.labels))
+        values.append((float(objective(risk, risk.new_tensor(kl))), float(risk)))
+    chosen = 0 if values[0][0] <= values[1][0] else 1
+    return (end, start)[chosen], values[chosen][1]
 
 
 def one_cycle(steps: int, *, warmup: float = 0.1) -> Callable[[int], float]:

@@ -15,8 +15,10 @@ from pacbayes.risk.gated import Gated
 from pacbayes.risk.noise import BlockNoise
 
 Moments = tuple[Tensor, Tensor]
-CHUNK_ENTRIES = 50_000_000
-"""Largest number of drawn weights held at once; bounds memory, not the law."""
+MEMORY = 600_000_000
+"""Bytes that the weights drawn at once may take; it bounds memory, not the law."""
+BYTES_PER_ENTRY = 12
+"""Of a drawn weight, with what making it needs."""
 LAYER_ENTRIES = 1_000_000
 """Largest number of drawn weights of one layer held at once; more would leave the caches."""
 
@@ -44,7 +46,9 @@ class Design(Protocol):
         """Return the function from noise to logits for inputs of shape (B, *shape)."""
 
 
-def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> Design:
+def design_for(
+    model: nn.Module, posterior: SpikeAndSlab, x: Tensor, *, memory: int = MEMORY
+) -> Design:
     """Return the cheapest design whose conditions the network meets, found on a few examples.
 
     A network whose parameters are each used exactly once, by a linear layer, a convolution or a
@@ -56,10 +60,10 @@ def design_for(model: nn.Module, posterior: SpikeAndSlab, x: Tensor) -> Design:
         # An axis that has as many entries as there happen to be examples shows itself here.
         layers(model, posterior.mean, posterior.buffers, x[: len(x) // 2 + 1])
     except UnsupportedUseError:
-        return General.of(model, posterior)
+        return General.of(model, posterior, memory=memory)
     if posterior.has_gates:
         return Gated.of(model, posterior, found)
-    return Layered.of(model, posterior, found)
+    return Layered.of(model, posterior, found, memory=memory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,9 @@ class Layered:
     chunk: int
 
     @classmethod
-    def of(cls, model: nn.Module, posterior: SpikeAndSlab, found: list[Layer]) -> Self:
+    def of(
+        cls, model: nn.Module, posterior: SpikeAndSlab, found: list[Layer], *, memory: int = MEMORY
+    ) -> Self:
         """Return the design for a network whose layers are known."""
         entries = {name: Entries.of(posterior, name) for name in posterior.mean}
         drawn, normals = 0, 0
@@ -97,7 +103,7 @@ class Layered:
             posterior=posterior,
             entries=entries,
             normals=normals,
-            chunk=max(1, LAYER_ENTRIES // max(drawn, 1)),
+            chunk=max(1, min(LAYER_ENTRIES, memory // BYTES_PER_ENTRY) // max(drawn, 1)),
         )
 
     @property
@@ -166,23 +172,20 @@ class General:
     model: nn.Module
     posterior: SpikeAndSlab
     entries: dict[str, Entries]
+    chunk: int
 
     @classmethod
-    def of(cls, model: nn.Module, posterior: SpikeAndSlab) -> Self:
+    def of(cls, model: nn.Module, posterior: SpikeAndSlab, *, memory: int = MEMORY) -> Self:
         """Return the design of a network and a law."""
         entries = {name: Entries.of(posterior, name) for name in posterior.mean}
-        return cls(model=model, posterior=posterior, entries=entries)
+        size = sum(mean.numel() for mean in posterior.mean.values())
+        chunk = max(1, memory // BYTES_PER_ENTRY // max(size, 1))
+        return cls(model=model, posterior=posterior, entries=entries, chunk=chunk)
 
     @property
     def normals(self) -> int:
         """Normal numbers per (example, draw): one for every kept entry."""
         return sum(entries.support.count for entries in self.entries.values())
-
-    @property
-    def chunk(self) -> int:
-        """Examples handled at once."""
-        entries = sum(mean.numel() for mean in self.posterior.mean.values())
-        return max(1, CHUNK_ENTRIES // max(entries, 1))
 
     @property
     def names(self) -> tuple[str, ...]:

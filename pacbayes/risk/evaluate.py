@@ -4,27 +4,69 @@ import copy
 import math
 import time
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from pacbayes.bounds import binomial_upper
 from pacbayes.data import Examples
 from pacbayes.data.loss import is_right
 from pacbayes.errors import UsageError
 from pacbayes.posterior import SpikeAndSlab, after_fixed_layers
 from pacbayes.risk.counts import Counts
-from pacbayes.risk.designs import Design, design_for
+from pacbayes.risk.designs import MEMORY, Design, design_for
 from pacbayes.risk.fingerprint import fingerprint
+from pacbayes.risk.journal import Journal
 from pacbayes.risk.noise import BLOCK, BlockNoise
-from pacbayes.runtime.files import write_json
+from pacbayes.runtime.processes import Shard, add_up, shard
 from pacbayes.runtime.progress import progress
-from pacbayes.runtime.reading import read_json
 
 TRIALS = 600_000
 NORMALS = 5_000_000_000
 JOURNAL_PERIOD = 5.0
 """Seconds between two states of an evaluation on disk."""
+
+
+def draws_for_slack(
+    slack: float, *, risk_guess: float, n: int, delta: Fraction, most: int = 10_000
+) -> int:
+    """Return the least number of draws per example whose upper value is within a slack.
+
+    The slack is what the draws alone add: the binomial upper value less the counted risk, if the
+    count comes out as guessed. The guess must not come from draws that are counted.
+
+    Args:
+        slack: what the draws may add to the risk, in (0, 1).
+        risk_guess: the risk as far as it is known beforehand.
+        n: number of examples.
+        delta: failure probability of the draws.
+        most: no more than this.
+
+    Raises:
+        UsageError: the slack is out of range, or needs more than the largest number of draws.
+
+    Example:
+        >>> draws_for_slack(0.001, risk_guess=0.02, n=30_000, delta=Fraction(1, 100))
+        4
+    """
+    if not 0 < slack < 1:
+        raise UsageError(f"--slack must lie in (0, 1), got {slack}")
+
+    def added(draws: int) -> float:
+        errors = math.ceil(risk_guess * n * draws)
+        return binomial_upper(errors=errors, trials=n * draws, delta=delta) - risk_guess
+
+    if added(most) > slack:
+        raise UsageError(f"--slack {slack} needs more than {most} draws; give a larger one")
+    low, high = 0, 1
+    while added(high) > slack:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if added(middle) > slack else (low, middle)
+    return high
 
 
 def default_draws(model: nn.Module, posterior: SpikeAndSlab, sample: Examples) -> int:
@@ -47,6 +89,7 @@ def evaluate(
     draws: int,
     root: int,
     journal: Path | None = None,
+    memory: int = MEMORY,
     quiet: bool = False,
 ) -> Counts:
     """Return the errors of ``draws`` passes with fresh weights for every (example, draw).
@@ -54,7 +97,7 @@ def evaluate(
     The trials are independent Bernoulli variables whose mean is the Gibbs risk on the sample
     (design ``fresh-weights``). A tie for the top logit and a non-finite logit count as errors.
     The counts depend on the root, not on the order of execution; finished blocks are kept in
-    ``journal`` and a killed run goes on from there.
+    ``journal`` and a killed run goes on from there. Several processes share the blocks.
 
     Args:
         posterior: the law of the weights.
@@ -63,35 +106,84 @@ def evaluate(
         draws: weight draws per example, fixed beforehand.
         root: integer of the SHA-256 that names the evaluation.
         journal: file for the counts of finished blocks, or ``None``.
+        memory: bytes that weights drawn at once may take.
         quiet: no progress on stderr.
 
     Raises:
         UsageError: there are no draws or no examples.
     """
+    found = evaluate_shard(
+        posterior,
+        model,
+        sample,
+        shard(),
+        draws=draws,
+        root=root,
+        journal=journal,
+        memory=memory,
+        quiet=quiet,
+    )
+    errors = torch.tensor(sum(found.values()))
+    add_up(errors)
+    return Counts(errors=int(errors), trials=draws * len(sample.labels))
+
+
+@torch.no_grad()
+def evaluate_shard(
+    posterior: SpikeAndSlab,
+    model: nn.Module,
+    sample: Examples,
+    part: Shard,
+    *,
+    draws: int,
+    root: int,
+    journal: Path | None = None,
+    memory: int = MEMORY,
+    quiet: bool = False,
+) -> dict[int, int]:
+    """Return the errors of each block of a shard, by number of the block.
+
+    Args:
+        posterior: as all arguments that are not named here, of :func:`evaluate`.
+        model: the network.
+        sample: the whole certificate part.
+        part: which blocks to count.
+        draws: weight draws per example.
+        root: what the noise starts from.
+        journal: file of the whole evaluation; a shard has one of its own beside it.
+        memory: bytes that weights drawn at once may take.
+        quiet: no progress on stderr.
+    """
     if draws < 1 or len(sample.labels) < 1:
         raise UsageError("evaluation needs at least one draw and one example")
     network = copy.deepcopy(model).eval()
     rest = after_fixed_layers(network, posterior.buffers, sample.inputs, sample.labels)
-    design = design_for(rest.model, replace(posterior, buffers=rest.buffers), rest.inputs[:4])
+    law = replace(posterior, buffers=rest.buffers)
+    design = design_for(rest.model, law, rest.inputs[:4], memory=memory)
     blocks = torch.arange(len(sample.labels)).split(BLOCK)
-    subject: dict[str, str | int] = {"root": f"{root:064x}", "draws": draws}
+    mine = part.of(range(len(blocks)))
+    kept = None
     if journal is not None:
-        subject["counted_by"] = fingerprint(network, posterior, sample)
-    done = [] if journal is None else _read_journal(journal, subject)
+        counted_by = fingerprint(network, posterior, sample)
+        kept = Journal.of(journal, part, root=root, draws=draws, counted_by=counted_by)
+    done = {} if kept is None else kept.read(len(blocks))
+    done = {block: errors for block, errors in done.items() if block in mine}
     saved = time.monotonic()
-    with progress("evaluate", len(blocks), quiet=quiet) as bar:
+    with progress("evaluate", len(mine), quiet=quiet) as bar:
         bar.advance(len(done))
-        for block in range(len(done), len(blocks)):
+        for block in mine:
+            if block in done:
+                continue
             examples = rest.inputs[blocks[block]], rest.labels[blocks[block]]
-            done.append(_errors_of_block(design, examples, root=root, draws=draws, block=block))
-            counted = draws * (int(blocks[block][-1]) + 1)
-            bar.advance(1, note=f"risk {sum(done) / counted:.4f}")
-            if journal is not None and time.monotonic() - saved > JOURNAL_PERIOD:
-                _write_journal(journal, subject, errors=done)
+            done[block] = _errors_of_block(design, examples, root=root, draws=draws, block=block)
+            counted = draws * sum(len(blocks[b]) for b in done)
+            bar.advance(1, note=f"risk {sum(done.values()) / counted:.4f}")
+            if kept is not None and time.monotonic() - saved > JOURNAL_PERIOD:
+                kept.write(done, len(blocks))
                 saved = time.monotonic()
-    if journal is not None:
-        _write_journal(journal, subject, errors=done)
-    return Counts(errors=sum(done), trials=draws * len(sample.labels))
+    if kept is not None:
+        kept.write(done, len(blocks))
+    return done
 
 
 def _errors_of_block(
@@ -108,17 +200,3 @@ def _errors_of_block(
         for noise in noises:
             errors += int((~is_right(forward(noise), labels[rows])).sum())
     return errors
-
-
-def _write_journal(journal: Path, subject: dict[str, str | int], *, errors: list[int]) -> None:
-    write_json(journal, {**subject, "errors": errors})
-
-
-def _read_journal(journal: Path, subject: dict[str, str | int]) -> list[int]:
-    """Return the counts of finished blocks; none where the journal is of another evaluation."""
-    if not journal.exists():
-        return []
-    stored = read_json(journal)
-    if any(stored.get(key) != value for key, value in subject.items()):
-        return []
-    return [int(errors) for errors in stored["errors"]]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pacbayes.errors import UsageError, WriteError
+from pacbayes.runtime.processes import is_first
 from pacbayes.runtime.reading import open_regular, read_bytes, read_json, sha256_file
 
 if TYPE_CHECKING:
@@ -39,17 +40,24 @@ __all__ = [
 TEMP_SUFFIX = ".pacbayes-tmp"
 
 
-def write_bytes(path: Path | str, data: bytes) -> None:
+def write_bytes(path: Path | str, data: bytes, *, every_process: bool = False) -> None:
     """Write a file atomically and durably, replacing what was there.
 
     What a killed writer of the same output left behind is removed first. Of several writers at
-    once, one wins whole.
+    once, one wins whole. Where several processes do one job, the first alone writes.
+
+    Args:
+        path: file to write.
+        data: its contents.
+        every_process: the file belongs to this process alone, so write it in any case.
 
     Raises:
         WriteError: the file can't be written (disk full, read-only, no such folder), or its name
             belongs to a symbolic link or to something that is not a regular file. The old file is
             intact and no temporary file remains.
     """
+    if not every_process and not is_first():
+        return
     path = Path(path)
     try:
         _require_replaceable(path)
@@ -80,9 +88,9 @@ def to_json(value: Any) -> str:
         raise UsageError(f"value has no form in JSON: {error}") from error
 
 
-def write_json(path: Path | str, value: Any) -> None:
+def write_json(path: Path | str, value: Any, *, every_process: bool = False) -> None:
     """Write canonical JSON (:func:`to_json`), as :func:`write_bytes` does."""
-    write_text(path, to_json(value))
+    write_bytes(path, to_json(value).encode("utf-8"), every_process=every_process)
 
 
 def write_tensors(

@@ -1,19 +1,33 @@
 """Counting: every example once per draw, the same integers whatever the order."""
 
+import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from pacbayes.bounds import binomial_upper
 from pacbayes.data import Examples
 from pacbayes.data.loss import is_right
-from pacbayes.errors import UsageError
+from pacbayes.errors import InputError, UsageError
 from pacbayes.posterior import SpikeAndSlab
-from pacbayes.risk import Counts, count_errors, default_draws, evaluate
+from pacbayes.risk import (
+    Counts,
+    count_errors,
+    default_draws,
+    draws_for_slack,
+    evaluate,
+    evaluate_shard,
+)
+from pacbayes.risk.journal import merge
+from pacbayes.runtime.processes import Shard
 from tests.networks import EVERY, build, mlp
 from tests.posterior.laws import posterior_around, weights_of
 
@@ -75,11 +89,9 @@ def test_a_killed_evaluation_goes_on(tmp_path: Path) -> None:
     evaluate(posterior, model, sample(300), draws=5, root=1, journal=journal, quiet=True)
     text = journal.read_text()
     whole = evaluate(posterior, model, sample(300), draws=5, root=1, quiet=True)
-    import json
-
     stored = json.loads(text)
-    assert sum(stored["errors"]) == whole.errors
-    stored["errors"] = stored["errors"][:2]
+    assert sum(stored["errors"].values()) == whole.errors
+    del stored["errors"]["1"]
     journal.write_text(json.dumps(stored))
     again = evaluate(posterior, model, sample(300), draws=5, root=1, journal=journal, quiet=True)
     assert again == whole
@@ -153,6 +165,108 @@ def test_default_draws_come_from_shapes() -> None:
     model, posterior = law()
     assert default_draws(model, posterior, sample(600)) == 1000
     assert default_draws(model, posterior, sample(601)) == 999
+
+
+def test_shards_count_what_one_process_counts(tmp_path: Path) -> None:
+    model, posterior = law()
+    journal, examples = tmp_path / "posterior-draws.json", sample(1300)
+    given = {"draws": 2, "root": 1, "quiet": True}
+    whole = evaluate(posterior, model, examples, **given)
+    for index in (1, 0, 2):
+        evaluate_shard(posterior, model, examples, Shard(index, 3), journal=journal, **given)
+    paths = sorted(tmp_path.glob("posterior-draws.*-of-3.json"))
+    assert len(paths) == 3
+    assert sum(merge(paths)["errors"].values()) == whole.errors
+    found = evaluate(posterior, model, examples, journal=journal, **given)
+    assert found == whole
+    assert json.loads(journal.read_text()) == merge(paths)
+
+
+def spoiled(document: dict[str, Any], how: str) -> dict[str, Any]:
+    if how == "another root":
+        return {**document, "root": "0" * 64}
+    if how == "another network":
+        return {**document, "counted_by": "0" * 64}
+    if how == "a block of another shard":
+        return {**document, "errors": {**document["errors"], "0": 1}}
+    if how == "no block":
+        return {**document, "errors": {}}
+    if how == "a block that is not there":
+        return {**document, "errors": {"7": 1}}
+    return {"schema": "pacbayes/draws/1"}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "another root",
+        "another network",
+        "a block of another shard",
+        "no block",
+        "a block that is not there",
+        "another document",
+    ],
+)
+def test_shards_that_are_no_whole_are_refused(tmp_path: Path, how: str) -> None:
+    model, posterior = law()
+    journal, examples = tmp_path / "draws.json", sample(600)
+    for index in (0, 1):
+        evaluate_shard(
+            posterior,
+            model,
+            examples,
+            Shard(index, 2),
+            journal=journal,
+            draws=1,
+            root=1,
+            quiet=True,
+        )
+    paths = [tmp_path / "draws.1-of-2.json", tmp_path / "draws.2-of-2.json"]
+    merge(paths)
+    paths[1].write_text(json.dumps(spoiled(json.loads(paths[1].read_text()), how)))
+    with pytest.raises(InputError):
+        merge(paths)
+
+
+def test_one_shard_twice_and_one_shard_alone_are_refused(tmp_path: Path) -> None:
+    model, posterior = law()
+    journal = tmp_path / "draws.json"
+    given = {"journal": journal, "draws": 1, "root": 1, "quiet": True}
+    evaluate_shard(posterior, model, sample(600), Shard(0, 2), **given)
+    path = tmp_path / "draws.1-of-2.json"
+    with pytest.raises(InputError, match="in another shard too"):
+        merge([path, path])
+    with pytest.raises(InputError, match="in no shard"):
+        merge([path])
+
+
+@pytest.mark.parametrize("risk", [0.0, 0.005, 0.02, 0.3])
+@pytest.mark.parametrize("slack", [0.01, 0.001])
+def test_draws_for_a_slack_are_the_fewest_that_reach_it(risk: float, slack: float) -> None:
+    n, delta = 30_000, Fraction(1, 100)
+
+    def added(draws: int) -> float:
+        errors = math.ceil(risk * n * draws)
+        return binomial_upper(errors=errors, trials=n * draws, delta=delta) - risk
+
+    draws = draws_for_slack(slack, risk_guess=risk, n=n, delta=delta)
+    assert added(draws) <= slack
+    assert draws == 1 or added(draws - 1) > slack
+
+
+def test_a_slack_out_of_reach_is_refused() -> None:
+    with pytest.raises(UsageError, match="larger"):
+        draws_for_slack(1e-7, risk_guess=0.02, n=10, delta=Fraction(1, 100))
+    with pytest.raises(UsageError, match="slack"):
+        draws_for_slack(1.0, risk_guess=0.02, n=10, delta=Fraction(1, 100))
+
+
+def test_little_memory_changes_no_count() -> None:
+    model, posterior = law("convnet")
+    examples = sample(30, (2, 6, 6))
+    given = {"draws": 3, "root": 1, "quiet": True}
+    few = evaluate(posterior, model, examples, memory=1, **given)
+    assert few == evaluate(posterior, model, examples, **given)
 
 
 def test_nothing_to_count_is_refused() -> None:
