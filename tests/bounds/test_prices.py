@@ -19,6 +19,10 @@ def mass(nats: str) -> float:
     return math.exp(-float(nats))
 
 
+def test_one_choice_is_the_default() -> None:
+    assert bounds.grid_price_upper(20) == bounds.grid_price_upper(20, choices=1)
+
+
 @given(size=st.integers(1, 10**9), choices=st.integers(0, 1000))
 def test_grids(size: int, choices: int) -> None:
     with flint.ctx.workprec(oracle.PRECISION):

@@ -163,7 +163,7 @@ def _mutants(results: Path) -> dict[str, str]:
             told.append(f"- `{target.stem}`, {what}: {reason}")
         left += [f"- `{target.stem}`, `{name}`" for name in survived]
     rows.append(["**all**", *(totals[position] for position in range(5))])
-    head = ["file", "mutants", "tried", "killed", "explained", "unexplained"]
+    head = ["file", "mutants", "tried or explained", "killed", "explained", "unexplained"]
     return {
         "mutants": _table(head, rows),
         "unexplained": "\n".join(left) or "None.",
