@@ -127,6 +127,7 @@ class Laboratory:
             batch_size=5,
             draws=self.draws,
             seed=self.seed,
+            force=True,
             quiet=True,
         )
         found = certify(request)[0].certificate

@@ -70,8 +70,8 @@ class Settings:
     seeds: int = 20
     steps: int = 250
     lr: float = 0.04
-    fit_epochs: int = 8
-    fit_lr: float = 0.02
+    fit_epochs: int = 20
+    fit_lr: float = 0.012
     draws: int = 100
     fresh: int = 2000
 
