@@ -1,14 +1,16 @@
 """The workbench of a study: data loaded once, chains of tickets and certificates in folders."""
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import torch
 from torch import nn
 
 from pacbayes import __version__
@@ -21,6 +23,7 @@ from pacbayes.pipeline import CertifyRequest, certify
 from pacbayes.pipeline.find import finished_levels, level_folder, run_levels, split_for
 from pacbayes.pruning import FindPlan
 from pacbayes.risk import count_errors
+from pacbayes.runtime.files import require_writable, write_bytes
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.studies.request import StudyRequest
 from pacbayes.tickets import IndexSet, Ticket, digest
@@ -39,6 +42,7 @@ class Bench:
         model_args: its arguments.
         prior_share: share of the training examples that tickets are found on.
         n_measure: examples of the prior part, and of the test set, that measurements use.
+        examples: take only so many training examples, and half as many test examples.
     """
 
     request: StudyRequest
@@ -47,14 +51,26 @@ class Bench:
     prior_share: float
     n_measure: int
     model_args: tuple[tuple[str, str], ...] = ()
+    examples: int | None = None
 
-    @property
+    @cached_property
     def spec(self) -> str:
-        """The text that loads the data.
+        """The text that loads the data: those of the source, or the first examples of them.
 
         Raises:
             InputError: the data root is not given, or lacks the folder.
         """
+        if self.examples is None:
+            return self._source
+        path = self.request.work / f"{self.data_name}_{self.examples}.npz"
+        if not path.is_file():
+            require_writable(path.parent)
+            whole = load_data(self._source, root=self.request.data_root, quiet=True)
+            write_bytes(path, _first(whole, self.examples))
+        return f"npz:{path}"
+
+    @property
+    def _source(self) -> str:
         if self.data_name != CIFAR10_JPEG:
             return self.data_name
         root = self.request.data_root
@@ -203,6 +219,19 @@ class Bench:
             quiet=True,
         )
         return certify(request)[0].certificate, out / "ticket"
+
+
+def _first(data: Data, count: int) -> bytes:
+    """Return an archive with the first training examples, and half as many test examples."""
+    parts = {"train": (data.train, count), "test": (data.test or data.train, count // 2)}
+    arrays: dict[str, Any] = {}
+    for name, (examples, size) in parts.items():
+        # Decoded pixels are bytes over 255, so this gives the bytes back.
+        pixels = (255 * examples.inputs[:size]).round().to(torch.uint8)
+        arrays |= {f"x_{name}": pixels.numpy(), f"y_{name}": examples.labels[:size].numpy()}
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
 
 
 def items_of(certificate: Certificate) -> dict[str, float]:

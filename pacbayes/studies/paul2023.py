@@ -41,6 +41,7 @@ class Settings:
 
     Attributes:
         data: name of the data.
+        examples: of them; ``None`` takes all.
         model: the network.
         model_args: its arguments.
         narrow: the network whose pruning limit is predicted and measured.
@@ -61,6 +62,7 @@ class Settings:
     """
 
     data: str = "mnist"
+    examples: int | None = 12_000
     model: str = "mlp:784-100-10"
     model_args: tuple[tuple[str, str], ...] = ()
     narrow: str = "mlp:784-30-10"
@@ -68,21 +70,22 @@ class Settings:
     late: int = 60
     levels: int = 5
     fraction: float = 0.4
-    epochs: int = 3
-    prior_share: float = 0.1
+    epochs: int = 2
+    prior_share: float = 0.5
     seeds: int = 3
-    n_measure: int = 1000
+    n_measure: int = 500
     points: int = 9
     match: float = 0.01
     zero: float = 0.01
     pairs: int = 2
-    fractions: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
+    fractions: tuple[float, ...] = (0.3, 0.6, 0.8, 0.9, 0.95)
     settle: int = 10
 
 
 SETTINGS: Final = {
     "quick": Settings(),
     "long": Settings(
+        examples=None,
         model="lenet300",
         narrow="mlp:784-60-10",
         levels=12,
@@ -98,6 +101,7 @@ SETTINGS: Final = {
     ),
     "full": Settings(
         data="cifar10-jpeg",
+        examples=None,
         model="resnet20",
         model_args=(("norm", "group"),),
         narrow="lenet5",
@@ -175,6 +179,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
     bench = Bench(
         request=request,
         data_name=settings.data,
+        examples=settings.examples,
         model=settings.model,
         model_args=settings.model_args,
         prior_share=settings.prior_share,
@@ -292,6 +297,7 @@ def _limit(bench: Bench, settings: Settings, seed: int) -> dict[str, Any]:
     narrow = Bench(
         request=bench.request,
         data_name=bench.data_name,
+        examples=bench.examples,
         model=settings.narrow,
         prior_share=bench.prior_share,
         n_measure=bench.n_measure,
@@ -437,9 +443,10 @@ def _remarks(settings: Settings) -> tuple[str, ...]:
         "The limit's survivors settle by L-BFGS on the examples that it is measured on.",
     ]
     if settings.data == "mnist":
+        trained = round(settings.prior_share * (settings.examples or 60_000))
         found.append(
             f"Smaller than the paper, which has ResNets on CIFAR and ImageNet: {settings.model} on "
-            f"MNIST, {round(settings.prior_share * 60000)} training examples, {settings.epochs} "
+            f"MNIST, {trained} training examples, {settings.epochs} "
             f"epochs per level; the pruning limit on {settings.narrow}."
         )
     return tuple(found)

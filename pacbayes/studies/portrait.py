@@ -31,7 +31,7 @@ class Effort:
         rise: of the cross-entropy that ends a ray.
     """
 
-    epochs: int = 2
+    epochs: int = 5
     draws: int = 1
     scale: float = 0.03
     noises: int = 10

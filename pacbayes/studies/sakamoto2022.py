@@ -45,6 +45,7 @@ class Settings:
 
     Attributes:
         data: name of the data.
+        examples: of them; ``None`` takes all.
         model: the network.
         model_args: its arguments.
         small: learning rate.
@@ -64,6 +65,7 @@ class Settings:
     """
 
     data: str = "mnist"
+    examples: int | None = 12_000
     model: str = "mlp:784-100-10"
     model_args: tuple[tuple[str, str], ...] = ()
     small: float = 0.01
@@ -71,7 +73,7 @@ class Settings:
     warmup: int = 100
     levels: int = 3
     fraction: float = 0.52
-    epochs: int = 1
+    epochs: int = 3
     weight_decay: float = 1e-4
     noise: str = "0.4"
     prior_share: float = 0.5
@@ -90,6 +92,7 @@ class Settings:
 SETTINGS: Final = {
     "quick": Settings(),
     "long": Settings(
+        examples=None,
         model="lenet300",
         levels=10,
         fraction=0.2,
@@ -102,6 +105,7 @@ SETTINGS: Final = {
     ),
     "full": Settings(
         data="cifar10-jpeg",
+        examples=None,
         model="resnet20",
         model_args=(("norm", "group"),),
         large=0.1,
@@ -195,6 +199,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
     bench = Bench(
         request=request,
         data_name=settings.data,
+        examples=settings.examples,
         model=settings.model,
         model_args=settings.model_args,
         prior_share=settings.prior_share,
@@ -404,7 +409,8 @@ def _remarks(settings: Settings) -> tuple[str, ...]:
     ]
     if settings.data == "mnist":
         found.append(
-            f"Smaller than the paper, which has ResNet-20 on CIFAR-10: {settings.model} on MNIST, "
+            f"Smaller than the paper, which has ResNet-20 on CIFAR-10: {settings.model} on "
+            f"{settings.examples or 60_000} examples of MNIST, "
             f"{settings.levels} levels to density {settings.density:.3f}, {settings.epochs} epochs "
             "each. This network has no normalisation, so the largest rates of the paper diverge."
         )

@@ -43,6 +43,7 @@ class Settings:
 
     Attributes:
         data: name of the data.
+        examples: of them; ``None`` takes all.
         model: the network.
         model_args: its arguments.
         lr: learning rate of SGD with momentum 0.9.
@@ -59,16 +60,17 @@ class Settings:
     """
 
     data: str = "mnist"
+    examples: int | None = 12_000
     model: str = "mlp:784-100-10"
     model_args: tuple[tuple[str, str], ...] = ()
     lr: float = 0.1
     rewind: int | None = None
-    levels: int = 5
-    fraction: float = 0.4
-    epochs: int = 3
-    prior_share: float = 0.1
+    levels: int = 4
+    fraction: float = 0.45
+    epochs: int = 2
+    prior_share: float = 0.5
     seeds: int = 3
-    n_measure: int = 1000
+    n_measure: int = 500
     points: int = 9
     rise: float = 0.1
     rays: int = 6
@@ -82,10 +84,18 @@ class Settings:
 SETTINGS: Final = {
     "quick": Settings(),
     "long": Settings(
-        model="lenet300", levels=12, fraction=0.2, epochs=4, prior_share=0.5, seeds=5, rays=15
+        examples=None,
+        model="lenet300",
+        levels=12,
+        fraction=0.2,
+        epochs=4,
+        prior_share=0.5,
+        seeds=5,
+        rays=15,
     ),
     "full": Settings(
         data="cifar10-jpeg",
+        examples=None,
         model="resnet20",
         model_args=(("norm", "group"),),
         rewind=1000,
@@ -157,6 +167,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
     bench = Bench(
         request=request,
         data_name=settings.data,
+        examples=settings.examples,
         model=settings.model,
         model_args=settings.model_args,
         prior_share=settings.prior_share,
@@ -391,9 +402,10 @@ def _remarks(settings: Settings) -> tuple[str, ...]:
         "norm of the latter.",
     ]
     if settings.data == "mnist":
+        trained = round(settings.prior_share * (settings.examples or 60_000))
         found.append(
             f"Smaller than the paper, which has ResNet-20 and VGG-16 on CIFAR-10: {settings.model} "
-            f"on MNIST, {round(settings.prior_share * 60000)} training examples, "
+            f"on MNIST, {trained} training examples, "
             f"{settings.epochs} epochs per level."
         )
     return tuple(found)

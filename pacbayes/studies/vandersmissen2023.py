@@ -42,6 +42,7 @@ class Settings:
 
     Attributes:
         data: name of the data.
+        examples: of them; ``None`` takes all.
         model: the network.
         deep: a narrow, deep network in which layers can collapse.
         scores: criteria whose risks are compared; the first three make the overlap.
@@ -58,17 +59,18 @@ class Settings:
     """
 
     data: str = "mnist"
+    examples: int | None = 12_000
     model: str = "mlp:784-100-50-10"
     deep: str = "mlp:784-50-50-50-50-10"
     scores: tuple[ScoreName, ...] = CRITERIA
-    levels: int = 8
-    fraction: float = 0.36
+    levels: int = 5
+    fraction: float = 0.5
     rewind: int | None = None
-    epochs: int = 3
+    epochs: int = 2
     lr: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 0.0
-    prior_share: float = 0.1
+    prior_share: float = 0.5
     seeds: int = 3
     collapse: tuple[float, ...] = (0.1, 0.01, 0.001, 0.0004)
 
@@ -76,6 +78,7 @@ class Settings:
 SETTINGS: Final = {
     "quick": Settings(),
     "long": Settings(
+        examples=None,
         model="lenet300",
         deep="mlp:784-100-100-100-100-10",
         scores=(*CRITERIA, "lamp", "softmax", "min-max"),
@@ -88,6 +91,7 @@ SETTINGS: Final = {
     ),
     "full": Settings(
         data="cifar10-jpeg",
+        examples=None,
         model="resnet20",
         deep="vgg16",
         scores=(*CRITERIA, "lamp", "softmax", "min-max"),
@@ -188,6 +192,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
     bench = Bench(
         request=request,
         data_name=settings.data,
+        examples=settings.examples,
         model=settings.model,
         prior_share=settings.prior_share,
         n_measure=1000,
@@ -306,6 +311,7 @@ def _collapse(bench: Bench, settings: Settings, score: ScoreName, seed: int) -> 
     deep = Bench(
         request=bench.request,
         data_name=bench.data_name,
+        examples=bench.examples,
         model=settings.deep,
         prior_share=bench.prior_share,
         n_measure=bench.n_measure,
@@ -446,9 +452,10 @@ def _remarks(settings: Settings) -> tuple[str, ...]:
         "connections are both kept at the last level.",
     ]
     if settings.data == "mnist":
+        trained = round(settings.prior_share * (settings.examples or 60_000))
         found.append(
             f"Smaller than the paper: {settings.model} on MNIST, "
-            f"{round(settings.prior_share * 60000)} training examples, {settings.epochs} epochs "
+            f"{trained} training examples, {settings.epochs} epochs "
             f"per level; collapse is looked for in {settings.deep}, where the paper has VGG-16."
         )
     return tuple(found)

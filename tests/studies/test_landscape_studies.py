@@ -18,11 +18,12 @@ SMALL: dict[str, Any] = {
     "epochs": 1,
     "seeds": 2,
 }
+WHOLE: dict[str, Any] = {**SMALL, "examples": None}
 EFFORT = Effort(epochs=1, noises=2, rays=2)
 TINY: dict[str, dict[str, Any]] = {
-    "vandersmissen2023": {**SMALL, "levels": 2, "deep": "mlp:64-8-8-10", "collapse": (0.3, 0.01)},
+    "vandersmissen2023": {**WHOLE, "levels": 2, "deep": "mlp:64-8-8-10", "collapse": (0.3, 0.01)},
     "paul2023": {
-        **SMALL,
+        **WHOLE,
         "levels": 2,
         "late": 2,
         "narrow": "mlp:64-6-10",
@@ -31,9 +32,9 @@ TINY: dict[str, dict[str, Any]] = {
         "fractions": (0.5, 0.9),
         "settle": 2,
     },
-    "saleem2024": {**SMALL, "levels": 2, "n_measure": 60, "points": 3, "rays": 2},
+    "saleem2024": {**WHOLE, "levels": 2, "n_measure": 60, "points": 3, "rays": 2},
     "sakamoto2022": {
-        **SMALL,
+        **WHOLE,
         "levels": 2,
         "warmup": 3,
         "method_seeds": 1,
