@@ -139,7 +139,7 @@ def write_report(folder: Path, report: Report, figure: "Figure") -> tuple[Path, 
     require_writable(folder)
     stream = io.BytesIO()
     # Without the date and the version of the library, the same figures give the same bytes.
-    figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
+    figure.savefig(stream, format="png", dpi=80, metadata={"Software": None})
     paths = (folder / "report.md", folder / "report.json", folder / "figure.png")
     write_bytes(paths[2], stream.getvalue())
     write_json(paths[1], report.to_json())
