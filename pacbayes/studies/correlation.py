@@ -11,6 +11,7 @@ from pacbayes.runtime.seeds import Seeds
 from pacbayes.studies.measurement import LEVEL, Measurement
 
 DRAWS = 2000
+Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +64,12 @@ class Correlation:
         if any(len(set(column)) < 2 for column in pairs.T):
             raise UsageError(f"{first} or {second} does not vary")
         generator = Seeds(seed).numpy("bootstrap")
-        values = []
-        for _ in range(DRAWS):
-            drawn = pairs[generator.integers(0, len(pairs), size=len(pairs))]
-            if all(len(set(column)) > 1 for column in drawn.T):
-                values.append(_spearman(drawn))
+        drawn = pairs[generator.integers(0, len(pairs), size=(DRAWS, len(pairs)))]
+        values = _spearman(drawn[..., 0], drawn[..., 1])
+        # A draw of one repeated row has no correlation.
+        values = values[np.isfinite(values)]
         low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        found = _spearman(pairs)
+        found = float(_spearman(*pairs.T))
         return cls(
             first=first,
             second=second,
@@ -85,8 +85,13 @@ class Correlation:
         return Measurement(name=name, value=self.value, low=self.low, high=self.high, how=how)
 
 
-def _spearman(pairs: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
+def _spearman(first: Array, second: Array) -> Array:
+    """Return the correlation of ranks along the last axis; not a number where one side is flat."""
     from scipy.stats import rankdata
 
-    first, second = (rankdata(column) for column in pairs.T)
-    return float(np.clip(np.corrcoef(first, second)[0, 1], -1.0, 1.0))
+    ranks = [rankdata(side, axis=-1) for side in (first, second)]
+    left, right = (rank - rank.mean(axis=-1, keepdims=True) for rank in ranks)
+    lengths = np.sqrt((left**2).sum(axis=-1) * (right**2).sum(axis=-1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Array = np.clip((left * right).sum(axis=-1) / lengths, -1.0, 1.0)
+    return found

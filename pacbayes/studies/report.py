@@ -21,8 +21,8 @@ RULES: Final = (
     "Each rule below was fixed in the code before the figures were made, and the verdict follows "
     f"from it: *reproduced* where the whole {LEVEL:.0%} interval of every measurement lies where "
     "the rule says, *not reproduced* where one interval lies wholly outside, *inconclusive* "
-    "otherwise. Nobody wrote a verdict by hand. A verdict speaks of the settings below, which may be "
-    "smaller than the paper's; measurements are estimates, certified bounds excepted."
+    "otherwise. Nobody wrote a verdict by hand. A verdict speaks of the settings below, which may "
+    "be smaller than the paper's; measurements are estimates, certified bounds excepted."
 )
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import is_dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -38,4 +38,6 @@ def test_every_study_has_settings_of_every_size(name: str) -> None:
     module = import_module(f"pacbayes.studies.{name}")
     assert set(module.SETTINGS) == {"quick", "long", "full"}
     for settings in module.SETTINGS.values():
-        assert settings == type(settings)(**asdict(settings))
+        # Their text decides which steps of an earlier run count, so it must not name an address.
+        assert is_dataclass(settings)
+        assert " at 0x" not in repr(settings)
