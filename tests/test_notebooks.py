@@ -25,8 +25,8 @@ def sources(document: dict[str, Any], kind: str) -> list[str]:
     return ["".join(cell["source"]) for cell in document["cells"] if cell["cell_type"] == kind]
 
 
-def test_there_are_six() -> None:
-    assert len(FILES) == 6
+def test_there_are_seven() -> None:
+    assert len(FILES) == 7
 
 
 def test_outputs_are_stripped(notebook: tuple[str, dict[str, Any]]) -> None:
