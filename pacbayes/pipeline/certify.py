@@ -22,7 +22,7 @@ from pacbayes.pipeline.advice import advice
 from pacbayes.pipeline.batchnorm import accounted, settled
 from pacbayes.pipeline.find import finished_levels, fresh_plan, run_levels, split_for
 from pacbayes.pipeline.request import BatchNorm, CertifyRequest
-from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage_shard, fit_stage, fitted
+from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage_shard, fit_stage, read_fit
 from pacbayes.pipeline.subject import Role, choose_subject, known_provenance
 from pacbayes.pipeline.theorem import certified
 from pacbayes.pruning import FindPlan, TrainPlan
@@ -99,7 +99,7 @@ def count_shard(request: CertifyRequest, part: Shard | None) -> list[Path]:
         if part is None:
             fit_stage(stage)
             continue
-        posterior, prior = fitted(stage)
+        posterior, prior = read_fit(stage)
         draws = draws_for(stage, posterior)
         found.append(evaluate_stage_shard(stage, posterior, prior, part, draws=draws))
     return found

@@ -127,10 +127,12 @@ def fit_stage(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
     journal.unlink(missing_ok=True)
     # Processes on other machines may have rounded otherwise: what the first wrote counts.
     agree(None)
-    return (fitted.posterior, fitted.prior) if is_first() else fit_stage(stage)
+    if not is_first():
+        return _read_fitted(files.record, files.stored, prior)
+    return fitted.posterior, fitted.prior
 
 
-def fitted(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
+def read_fit(stage: Stage) -> tuple[SpikeAndSlab, Prior]:
     """Return the posterior that was fitted before.
 
     Raises:
