@@ -66,6 +66,7 @@ types: $(READY) ## Static types, strict
 	$(BIN)/mypy
 
 bench: $(READY) ## Costs beside named baselines, as ratios
+	$(BIN)/python -m tests.benchmarks
 	$(BIN)/pytest -m slow --benchmark-only --benchmark-columns=median,iqr,rounds tests/benchmarks
 
 tickets: $(READY) ## Every method and score, and masks without data, certified in joint tables; needs PACBAYES_DATA
