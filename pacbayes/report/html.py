@@ -171,16 +171,16 @@ def _section(certificate: Certificate) -> str:
 def _facts(certificate: Certificate) -> str:
     counts, reference = certificate.document["mc"], certificate.document["reference"]
     bound = "1 (vacuous)" if certificate.is_vacuous else upper_digits(certificate.risk_upper)
-    rate = counts["errors"] / counts["trials"]
+    rate, gibbs = counts["errors"] / counts["trials"], certificate.predictor == "gibbs"
+    how = f", {counts['draws']} weight draws for each of {certificate.n} examples" if gibbs else ""
     facts = [
         (bound, f"certified risk, at delta = {certificate.delta_total}"),
         (
             f"{rate:.4f}",
-            f"counted risk: {counts['errors']} errors in {counts['trials']} trials, "
-            f"{counts['draws']} weight draws for each of {certificate.n} examples",
+            f"counted risk: {counts['errors']} errors in {counts['trials']} trials{how}",
         ),
     ]
-    if certificate.predictor == "gibbs":
+    if gibbs:
         share = Pricing.of(certificate).draws
         label = f"risk upper value, at the draws' share {share} of delta"
         facts.append((upper_digits(counts["risk_upper"]), label))
