@@ -3,8 +3,7 @@
 One file, standard library only, no code shared with the program that writes certificates. Bounds
 are recomputed from the integers and digests in the document in decimal arithmetic with directed
 rounding, and refused as well when the double 8 ulp below would do, so that no number can be changed
-unnoticed. What nobody can check from here is ``declared``. Exit codes: 0 accepted, 1 rejected,
-2 no file, 3 malformed.
+unnoticed. What nobody can check is ``declared``. Exit 0: accepted, 1: rejected, 2: usage, 3: form.
 """
 
 import decimal
@@ -18,7 +17,7 @@ from fractions import Fraction
 
 SCHEMA = "pacbayes/certificate/1"
 MAX_BYTES, MAX_TENSORS, MOST, SLACK_ULPS = 16 * 2**20, 10_000, 10**10, 8
-CONDITIONS, HALF = [f"V{i}" for i in range(1, 33)], Fraction(1, 2)
+TITLES = "6c861db50b488268cbb46d48289d65e970e91ee9d915c4f6a09b1e1914819cb3"  # SHA-256 of V1 to V32
 WAIVABLE, ONLY_TOLD = ("V5", "V31"), ("V8", "V11", "V14", "V16", "V28")
 SINGLE = ("disintegrated", "occam", "test-set")  # bounds for one network; the others are Gibbs
 
@@ -55,15 +54,10 @@ def check(data: bytes) -> dict:
 
 _NUMBER = r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
 PATTERNS = {
-    "count": (r"[0-9]{1,36}", "an integer in [0, 10^36)"),
-    "name": (r"[^ ]{1,200}", "1 to 200 printable characters without blanks"),
-    "label": (r".{1,200}", "one line of 1 to 200 printable characters"),
-    "text": (r".{0,2000}", "one line of at most 2000 printable characters"),
-    "hash": (r"[0-9a-f]{64}", "a SHA-256 in lower-case hex"),
-    "real": (rf"(?=.{{1,64}}$){_NUMBER}", "a decimal string that is not negative"),
-    "signed": (rf"(?=.{{1,64}}$)-?{_NUMBER}", "a decimal string"),
-    "risk": (r"(?=.{1,64}$)(?:1|0(\.[0-9]+)?|[0-9](\.[0-9]+)?[eE]-[0-9]{1,3})", "in [0, 1]"),
-    "ratio": (r"(?=.{1,64}$)[1-9][0-9]*/[1-9][0-9]*", "a fraction a/b of positive integers"),
+    "count": r"[0-9]{1,36}", "name": r"[^ ]{1,200}", "label": r".{1,200}", "text": r".{0,2000}",
+    "hash": r"[0-9a-f]{64}", "ratio": r"(?=.{1,64}$)[1-9][0-9]*/[1-9][0-9]*",
+    "real": rf"(?=.{{1,64}}$){_NUMBER}", "signed": rf"(?=.{{1,64}}$)-?{_NUMBER}",
+    "risk": r"(?=.{1,64}$)(?:1|0(\.[0-9]+)?|[0-9](\.[0-9]+)?[eE]-[0-9]{1,3})",
 }  # fmt: skip
 
 
@@ -160,8 +154,8 @@ def _fit_leaf(value: object, kind: str, field: str) -> None:
             _fit_leaf(item, "count" if type(item) is int else "text", f"{field}.{key}")
     elif kind not in PATTERNS:
         require(value in kind.split("|"), field, f"is {ascii(value)[:80]}, known: {kind}")
-    elif not (str(value).isprintable() and re.fullmatch(PATTERNS[kind][0], str(value))):
-        raise Malformed(field, f"must be {PATTERNS[kind][1]}")
+    elif not (str(value).isprintable() and re.fullmatch(PATTERNS[kind], str(value))):
+        raise Malformed(field, f"must be a {kind}, printable and of the form {PATTERNS[kind]}")
 
 
 # Arithmetic: enclosures (lower, upper). DOWN rounds towards -inf, UP towards +inf.
@@ -237,9 +231,7 @@ def binomial_tail(k: int, n: int, p: Decimal) -> Decimal:
 
 def require_tight(field: str, text: str, holds: object) -> None:
     """Refuse a risk too low or too high; ``holds(p)``: is p in (0, 1) a valid upper value?"""
-    value, lower = Decimal(text), float(text)
-    for _ in range(SLACK_ULPS):
-        lower = math.nextafter(lower, 0.0)
+    value, lower = Decimal(text), float(text) - SLACK_ULPS * math.ulp(float(text))
     if text != "1" and not (0 < value < 1 and holds(value)):  # type: ignore[operator]
         raise Rejected(field, f"{text} is lower than the evidence supports", move=1)
     if lower > 0 and holds(Decimal(lower)):  # type: ignore[operator]
@@ -278,20 +270,22 @@ class _Audit:
         self.delta, tensors = Fraction(self.claim["delta_total"]), self.posterior["tensors"]
         self.tensors = [(f"posterior.tensors[{i}]", tensor) for i, tensor in enumerate(tensors)]
         self.choices = {entry["purpose"]: entry["choices"] for entry in self.union}
+        require(sum(map(int.bit_length, self.choices.values())) < 2e5, "union", "is too long")
+        self.values: dict = {}  # on grids, by field and sort of index
         self.paid = math.prod(self.choices.values())
 
     def seal(self) -> None:
         body = canonical({k: v for k, v in self.doc.items() if k != "self_sha256"})
         fits = self.doc["self_sha256"] == hashlib.sha256(body).hexdigest()
         require(fits, "self_sha256", "does not fit the content")
-        named = self.posterior["network_sha256"] is not None
-        fits = (self.doc["predictor"] == "single") == self.single == named
-        require(fits, "predictor", f"or its digest is not what {self.id} is about")
+        one, network = self.doc["predictor"] == "single", self.posterior["network_sha256"]
+        fits = one == self.single == (self.posterior["family"] == "point") == bool(network)
+        require(fits, "predictor", f"or its digest or family is not what {self.id} is about")
         require(self.claim["statement"] == statement(self.doc), "claim.statement", "is another one")
 
     def conditions(self) -> None:
-        listed = [entry["id"] for entry in self.doc["conditions"]]
-        require(listed == CONDITIONS, "conditions", "must be V1 to V32, each once and in order")
+        told = "".join(f"{c['id']} {c['title']}\n" for c in self.doc["conditions"]).encode()
+        require(hashlib.sha256(told).hexdigest() == TITLES, "conditions", "are not V1 to V32")
         for entry in self.doc["conditions"]:
             id, status, code = entry["id"], entry["status"], entry["by"] == "code"
             fits = (status == "n/a" and id in WAIVABLE) or (status == "declared" and not code)
@@ -304,11 +298,13 @@ class _Audit:
         fits = [entry["purpose"] for entry in self.doc["delta_shares"]] == purposes
         require(fits, "delta_shares", f"must be {' and '.join(purposes)}")
         require(spent == self.delta, "delta_shares", f"add up to {spent}, not to {self.delta}")
-        require(self.share.get("draws", 0) < HALF / 2, "delta_shares", "draws must be below 1/4")
+        require(self.share.get("draws", 0) < Fraction(1, 4), "delta_shares", "draws reach 1/4")
         require(len(self.choices) == len(self.union), "union", "repeats itself")
-        known = self.data["transform"]["source"] == "fixed" or self.status["V6"] == "declared"
-        paid = any(purpose.startswith("normalisation of ") for purpose in self.choices)
-        require(known or paid, "data.transform", "has constants neither paid nor declared (V6)")
+        told = self.data["transform"]
+        paid = math.prod(n for p, n in self.choices.items() if p.startswith("normalisation of "))
+        bits = sum(Fraction(x).denominator.bit_length() - 1 for x in told["mean"] + told["std"])
+        known = told["source"] == "fixed" or self.status["V6"] == "declared"
+        require(known or paid.bit_length() > max(1, bits), "data.transform", "is not paid (V6)")
         for position, entry in enumerate(self.union):
             fits = entry["weight"] == f"1/{entry['choices']}"
             require(fits, f"union[{position}].weight", "is not 1/choices")
@@ -331,12 +327,13 @@ class _Audit:
             (self.prior["grid"], "prior scale of ", "grid_index"),
             (self.prior["inclusion_grid"], "prior inclusion of ", "inclusion_index"),
         ):
-            size, paid = grid["size"] if grid else 0, {}
+            size, steps = (grid["size"], grid["steps_per_octave"] or 1) if grid else (0, 1)
             for field, tensor in self.tensors:
                 if tensor[index] is not None:
-                    paid[prefix + tensor["name"]] = size
                     require(tensor[index] < size, f"{field}.{index}", "is outside the grid")
+                    self.values[field, index] = float(grid["top"]) * 2.0 ** (-tensor[index] / steps)
             told = {p: count for p, count in self.choices.items() if p.startswith(prefix)}
+            paid = {prefix + t["name"]: size for _, t in self.tensors if t[index] is not None}
             require(told == paid, "union", f"does not pay each {prefix}a tensor once (V12)")
         grid, weights = self.prior["grid"], self.id not in ("occam", "test-set", "recursive")
         for field, tensor in self.tensors:
@@ -344,32 +341,33 @@ class _Audit:
             require((index is None) == (grid is None), f"{field}.grid_index", "does not fit a grid")
             scale = float(text) if text is not None else 1.0 - weights
             require(0 < scale < math.inf, place, "must be positive")
-            if grid is not None:
-                value = float(grid["top"]) * 2.0 ** (-index / max(grid["steps_per_octave"], 1))
-                require(math.isclose(scale, value, rel_tol=1e-12), place, f"is not {value!r}")
+            value = self.values.get((field, "grid_index"), scale)
+            require(math.isclose(scale, value, rel_tol=1e-12), place, f"is not {value!r}")
 
     def divergence(self) -> None:
-        names, told = {t["name"] for _, t in self.tensors}, self.reference["mask_price"]
-        fits = len(names) == len(self.tensors) and 0 < len(names) <= MAX_TENSORS
+        fits = 0 < len({t["name"] for _, t in self.tensors}) == len(self.tensors) <= MAX_TENSORS
         require(fits, "posterior.tensors", f"must be 1 to {MAX_TENSORS}, with different names")
-        nats, least, most = [], Decimal(0), Decimal(0)
+        nats, least, most, told = [], Decimal(0), Decimal(0), self.reference["mask_price"]
         for field, tensor in self.tensors:
             weights, active = tensor["n_weights"], tensor["n_active"]
-            fits = len(tensor["shape"]) <= 16 and 0 < weights == math.prod(tensor["shape"])
+            fits = len(tensor["shape"]) <= 16 and 0 < weights == math.prod(tensor["shape"]) <= MOST
             require(fits, f"{field}.n_weights", "is not the product of the shape")
             require(active <= weights, f"{field}.n_active", "exceeds n_weights")
             items, low = tensor["kl"], UP.add(log(weights + 1)[1], log_choose(weights, active))
             mask, high = Decimal(items["mask"]), UP.multiply(low, ROOM)
             owes = self.price != "free" and (active < weights or mask > 0)
-            fits = self.price == "code" or tensor["inclusion_index"] is not None
-            fits = fits or (low <= mask <= high if owes else mask == 0)
+            fits = self.price == "code" or (low <= mask <= high if owes else mask == 0)
+            if (field, "inclusion_index") in self.values:  # what is left out pays kl(0, rate)
+                rate, out = self.values[field, "inclusion_index"], weights - active
+                cost = -math.log1p(-rate) * (1 - 1e-9) if 0 < rate < 1 else math.inf
+                fits = 0 < rate <= 1 and (out == 0 or float(mask) >= out * cost)
             require(fits, f"{field}.kl.mask", "is not the price of this mask (V4)")
             least, most = UP.add(least, low if active < weights else 0), UP.add(most, high)
             nats += [mask, Decimal(items["mean"]), Decimal(items["scale"])]
-        fits = min(nats) >= 0 or self.id == "disintegrated"
-        require(fits, "posterior.tensors", "have negative nats, which only a density ratio can")
-        kl, fits = UP_17.plus(total(EXACT, *nats)), self.id != "test-set" or not any(nats)
-        require(fits, "posterior.kl_upper", "is not 0 for a network fixed before")
+        fits = self.id == "disintegrated" or min(nats) >= 0
+        fits = fits and not (self.id == "test-set" and any(nats))
+        require(fits, "posterior.tensors", f"have nats that are not of {self.id}")
+        kl = UP_17.plus(total(EXACT, *nats))
         require(Decimal(self.posterior["kl_upper"]) == kl, "posterior.kl_upper", "is not the sum")
         fits = told is None or (self.price == "free" and least <= Decimal(told["nats"]) <= most)
         require(fits, "reference.mask_price", "is not the price of this free mask")
@@ -393,8 +391,7 @@ class _Audit:
         errors, text = found["errors"], found[key]
         require(errors <= trials > 0, f"{field}.errors", "exceed trials")
         if self.single:
-            exact = UP_17.divide(errors, trials)
-            require(Decimal(text) == exact, f"{field}.{key}", "is not errors / trials")
+            require(Decimal(text) == UP_17.divide(errors, trials), f"{field}.{key}", "is not exact")
         elif errors >= trials - 1:
             require(text == "1", f"{field}.{key}", "must be 1 for so many errors")
         else:
@@ -407,7 +404,7 @@ class _Audit:
         errors, trials = counts
         require(trials <= MOST, field, f"rests on more than {MOST} trials")
         rest = DOWN.exp(Decimal(kl).copy_negate()).next_minus(DOWN) if Decimal(kl) else ONE
-        limit = DOWN.multiply(DOWN.divide(*min(share, HALF).as_integer_ratio()), rest)
+        limit = DOWN.multiply(DOWN.divide(*min(share, Fraction(1, 2)).as_integer_ratio()), rest)
         require_tight(field, text, lambda p: binomial_tail(errors, trials, p) <= limit)
 
     def nats(self, kl: str, n: int = 0, parts: int = 1) -> Decimal:
@@ -440,9 +437,10 @@ class _Audit:
         for t, stage in enumerate(stages):
             place, gamma, n = f"stages[{t}]", Decimal(stage["gamma"]), stage["n"]
             steps = [gamma, EXACT.subtract(ONE, gamma), gamma] if t else [ONE]
-            fits = (0 < gamma < 1 if t else gamma == 0) and len(stage["parts"]) == len(steps)
-            fits = fits and 0 < n < seen and stage["trials"] % n == 0
-            require(fits, place, "has a wrong gamma, n, number of parts or of trials")
+            errors = [part["errors"] for part in stage["parts"]]
+            fits = (0 < gamma < 1 if t else gamma == 0) and errors == sorted(errors)[::-1]
+            fits = fits and len(errors) == len(steps) and 0 < n < seen and stage["trials"] % n == 0
+            require(fits, place, "has a wrong gamma, n, number or order of parts, or trials")
             seen, bound = n, UP.subtract(UP.multiply(gamma, bound), gamma)
             for i, (part, step) in enumerate(zip(stage["parts"], steps, strict=True)):
                 inner, risk = f"{place}.parts[{i}]", part["mc_risk_upper"]
@@ -450,23 +448,25 @@ class _Audit:
                 at, upper = (n, len(stages) * len(steps)), part["risk_upper"]
                 self.maurer(f"{inner}.risk_upper", risk, stage["kl_upper"], upper, at)
                 bound = UP.add(bound, UP.multiply(step, Decimal(upper)))
-        ends = stages[0]["n"], stages[-1]["posterior_sha256"], stages[-1]["kl_upper"]
-        fits = ends == (self.n, self.posterior["sha256"], kl)
+        first, last = stages[0], stages[-1]
+        ends = first["n"], first["indices_sha256"], last["posterior_sha256"], last["kl_upper"]
+        fits = ends == (self.n, self.data["indices_sha256"], self.posterior["sha256"], kl)
         require(fits, "stages", "do not begin with all n and end with the posterior")
         require(Decimal(text) == min(ONE, UP_17.plus(bound)), field, "is not that of the stages")
 
     def bound(self) -> None:
-        id, evidence = self.id, self.doc["evidence"]
+        id, told, stages = self.id, self.doc["evidence"], self.doc["stages"]
         rules = {"catoni": self.catoni, "recursive": self.recursive, "occam": self.occam}
         rules |= {"test-set": self.occam, "pb-kl-maurer": self.maurer, "disintegrated": self.maurer}
         constant = self.doc["bound"]["parameter"] is not None
         require(constant == (id == "catoni"), "bound.parameter", "is for Catoni's constant")
-        require(
-            (self.price == "code") == (id == "occam"), "prior.mask.price", "is not of this bound"
-        )
-        require(bool(self.doc["stages"]) == (id == "recursive"), "stages", "do not belong here")
+        prices = {"occam": "code", "test-set": "free", "recursive": "free"}.get(id, "free count")
+        fits = self.price in prices or (self.price == "gates" and not (self.single or stages))
+        fits = fits and (self.prior["kind"] == "code") == (id == "occam")
+        require(fits, "prior", f"has a kind or a price of the mask that is not for {id}")
+        require(bool(stages) == (id == "recursive"), "stages", f"are none, or not of {id}")
         held, test = self.reference["holdout"], self.reference["test"]
-        risk, kl, upper = evidence["risk_upper"], evidence["kl_upper"], self.claim["risk_upper"]
+        risk, kl, upper = told["risk_upper"], told["kl_upper"], self.claim["risk_upper"]
         rules[id]("claim.risk_upper", risk, kl, upper)
         fits = held is not None or self.prior["kind"] not in ("split", "given") or self.single
         require(fits, "reference.holdout", "is missing beside a prior from a split")

@@ -272,7 +272,7 @@ def recursive(**changes: Any) -> dict[str, Any]:
     stages = [
         StageFacts(
             n=n,
-            indices_sha256=sha(f"part {n}"),
+            indices_sha256=sha("indices" if n == 60000 else f"part {n}"),
             posterior_sha256=posterior.sha256 if n == 15000 else sha(f"posterior {n}"),
             kl_upper=kl_upper if n == 15000 else "812.5",
             gamma="0" if n == 60000 else "0.5",

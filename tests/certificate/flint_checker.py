@@ -15,6 +15,7 @@ from typing import Any
 import flint
 from flint import arb, fmpq
 
+from pacbayes.certificate import TITLES
 from tests.certificate.flint_form import SINGLE, Refused, demand, read
 
 
@@ -47,10 +48,8 @@ def up_17(x: Fraction) -> Fraction:
 
 
 def tight(text: str, valid: Callable[[Fraction], bool], what: str) -> None:
-    """Demand that a value is valid and that the double eight steps below it is not."""
-    value, lower = Fraction(text), float(text)
-    for _ in range(8):
-        lower = math.nextafter(lower, 0.0)
+    """Demand that a value is valid and that the double eight ulp below it is not."""
+    value, lower = Fraction(text), float(text) - 8 * math.ulp(float(text))
     demand(text == "1" or (0 < value < 1 and valid(value)), f"{what} is too low")
     demand(lower <= 0 or not valid(Fraction(lower)), f"{what} is not tight")
 
@@ -102,6 +101,8 @@ class Audit:
         network = document["posterior"]["network_sha256"]
         demand((document["predictor"] == "single") is self.single, "predictor")
         demand((network is not None) is self.single, "network")
+        without_law = document["posterior"]["family"] == "point"
+        demand(without_law is self.single, "family")
         claim, random = document["claim"], " and of the random weights"
         if not self.single:
             who = "the randomised (Gibbs) classifier"
@@ -119,7 +120,7 @@ class Audit:
 
     def told_conditions(self) -> None:
         entries = self.document["conditions"]
-        demand([entry["id"] for entry in entries] == [f"V{k + 1}" for k in range(32)], "conditions")
+        demand([(entry["id"], entry["title"]) for entry in entries] == [*TITLES.items()], "titles")
         for entry in entries:
             name, by_code = entry["id"], entry["by"] == "code"
             allowed = {
@@ -139,9 +140,16 @@ class Audit:
         demand(len(self.union) == len(document["union"]), "union repeats")
         for entry in document["union"]:
             demand(entry["weight"] == f"1/{entry['choices']}", "weight")
-        constants = document["data"]["transform"]["source"]
-        charged = any(purpose.startswith("normalisation of ") for purpose in self.union)
-        demand(constants == "fixed" or charged or self.status["V6"] == "declared", "V6")
+        demand(sum(size.bit_length() for size in self.union.values()) < 200_000, "union too long")
+        told = document["data"]["transform"]
+        free = told["source"] == "fixed" or self.status["V6"] == "declared"
+        demand(free or self.pays_for([*told["mean"], *told["std"]]), "V6")
+
+    def pays_for(self, constants: list[str]) -> bool:
+        """Return whether numbers of so many binary digits after the point are paid for."""
+        paid = [size for key, size in self.union.items() if key.startswith("normalisation of ")]
+        digits = sum(Fraction(text).denominator.bit_length() - 1 for text in constants)
+        return math.prod(paid) >= 2 ** max(1, digits)
 
     def sample(self) -> None:
         data, prior = self.document["data"], self.document["prior"]
@@ -197,13 +205,28 @@ class Audit:
             weights, kept = tensor["n_weights"], tensor["n_active"]
             demand(len(tensor["shape"]) <= 16, "shape")
             demand(0 < weights == math.prod(tensor["shape"]) and kept <= weights, "weights")
+            demand(weights <= 10**10, "too many weights")
             nats = Fraction(tensor["kl"]["mask"])
-            if self.price == "code" or tensor["inclusion_index"] is not None:
+            if tensor["inclusion_index"] is not None:
+                demand(self.pays_gates(tensor, nats), "gates")
+                continue
+            if self.price == "code":
                 continue
             if self.price == "free" or (kept == weights and nats == 0):
                 demand(nats == 0, "free masks cost nothing")
                 continue
             demand(self.between(nats, [(weights, kept)], [(weights, kept)]), "mask price")
+
+    def pays_gates(self, tensor: dict[str, Any], nats: Fraction) -> bool:
+        """Return whether nats are at least -ln(1 - rate) for every weight that is never kept."""
+        grid = self.document["prior"]["inclusion_grid"]
+        octaves = Fraction(tensor["inclusion_index"], max(1, grid["steps_per_octave"]))
+        rate = float(grid["top"]) * 2.0 ** -float(octaves)
+        out = tensor["n_weights"] - tensor["n_active"]
+        if not 0 < rate < 1 or out == 0:
+            return 0 < rate <= 1 and (out == 0 or nats > 10**308)
+        with flint.ctx.workprec(256):
+            return bool(ball(nats) >= -out * (1 - arb(10) ** -9) * (-arb(rate)).log1p())
 
     @staticmethod
     def between(nats: Fraction, least: list[Pair], most: list[Pair]) -> bool:
@@ -314,7 +337,12 @@ class Audit:
         risk, kl = evidence["risk_upper"], evidence["kl_upper"]
         text, parameter = document["claim"]["risk_upper"], document["bound"]["parameter"]
         demand((parameter is not None) == (self.id == "catoni"), "parameter")
-        demand((self.price == "code") == (self.id == "occam"), "code")
+        known = {
+            "occam": {"code"}, "test-set": {"free"}, "recursive": {"free"},
+            "disintegrated": {"free", "count"},
+        }  # fmt: skip
+        demand(self.price in known.get(self.id, {"free", "count", "gates"}), "price of the mask")
+        demand((document["prior"]["kind"] == "code") == (self.id == "occam"), "code")
         demand(bool(document["stages"]) == (self.id == "recursive"), "stages")
         if self.id in {"pb-kl-maurer", "disintegrated"}:
             self.maurer(risk, kl, text, n=self.n)
@@ -346,6 +374,8 @@ class Audit:
             steps = [gamma, 1 - gamma, gamma] if place else [Fraction(1)]
             demand(0 < gamma < 1 if place else gamma == 0, "gamma")
             demand(len(parts) == len(steps) and stage["trials"] % stage["n"] == 0, "parts")
+            errors = [part["errors"] for part in parts]
+            demand(all(near >= far for near, far in pairwise(errors)), "order of parts")
             bound = gamma * bound - gamma
             for part, step in zip(parts, steps, strict=True):
                 self.count(part["errors"], stage["trials"], part["mc_risk_upper"], "stage")
@@ -356,6 +386,8 @@ class Audit:
                 bound += step * Fraction(part["risk_upper"])
         last = stages[-1]
         demand(stages[0]["n"] == self.n and last["kl_upper"] == kl, "ends of the chain")
+        data = self.document["data"]
+        demand(stages[0]["indices_sha256"] == data["indices_sha256"], "examples of the chain")
         demand(last["posterior_sha256"] == self.document["posterior"]["sha256"], "last posterior")
         demand(Fraction(text) == min(Fraction(1), up_17(bound)), "claim is not that of the chain")
 

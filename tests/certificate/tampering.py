@@ -44,6 +44,10 @@ def propagate(document: dict[str, Any]) -> dict[str, Any]:
         for item in tensor["kl"].values():
             total = exact.add(total, Decimal(item))
     posterior["kl_upper"] = str(up.plus(total))
+    if changed["predictor"] == "single":
+        counts["risk_upper"] = str(up.divide(Decimal(counts["errors"]), Decimal(counts["trials"])))
+    if changed["stages"]:
+        _propagate_stages(changed)
     for entry in changed["union"]:
         entry["weight"] = f"1/{entry['choices']}"
     parts = ["pacbayes/evaluate/1", posterior["sha256"], changed["prior"]["sha256"]]
@@ -58,6 +62,17 @@ def propagate(document: dict[str, Any]) -> dict[str, Any]:
         "risk_upper": counts["risk_upper"],
     }
     return changed
+
+
+def _propagate_stages(document: dict[str, Any]) -> None:
+    """The chain begins with all examples and ends with the posterior."""
+    for stage in document["stages"]:
+        draws = max(1, round(stage["trials"] / stage["n"]))
+        if stage is document["stages"][0]:
+            stage["n"] = document["data"]["n"]
+        stage["trials"] = draws * stage["n"]
+    document["stages"][-1]["kl_upper"] = document["posterior"]["kl_upper"]
+    document["stages"][-1]["posterior_sha256"] = document["posterior"]["sha256"]
 
 
 def scaled(text: str, factor: str) -> str:

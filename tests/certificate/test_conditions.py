@@ -1,16 +1,27 @@
 """The 32 conditions."""
 
+import hashlib
+
 import pytest
 
-from pacbayes.certificate import TITLES, Condition, checked, declared, not_applicable, violated
-from pacbayes.certificate.checker import CONDITIONS
+from pacbayes.certificate import (
+    TITLES,
+    Condition,
+    checked,
+    checker,
+    declared,
+    not_applicable,
+    violated,
+)
 from pacbayes.certificate.conditions import in_order, problems
 from pacbayes.errors import UsageError
 from tests.certificate.cases import all_conditions
 
 
 def test_the_table_is_the_checkers() -> None:
-    assert list(TITLES) == CONDITIONS
+    text = "".join(f"{name} {title}\n" for name, title in TITLES.items())
+    assert hashlib.sha256(text.encode()).hexdigest() == checker.TITLES
+    assert list(TITLES) == [f"V{place}" for place in range(1, 33)]
     assert len(set(TITLES.values())) == 32
 
 

@@ -80,7 +80,7 @@ def _tensor(dice: Dice, part: TensorFacts, case: str) -> TensorFacts:
         price = count_prior_upper(part.n_weights, kept) if kept < part.n_weights else "0"
         changes |= {"n_active": kept, "mask": price}
     elif case in ("occam", "gates") and part.mask != "0":
-        changes["mask"] = nats[2]
+        changes["mask"] = nats[2] if case == "occam" else add_upper([part.mask, nats[2]])
     return replace(part, **changes)
 
 
