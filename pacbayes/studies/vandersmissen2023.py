@@ -15,9 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 from pacbayes.pruning import FindPlan, TrainPlan, redrawn
 from pacbayes.pruning.scores import ScoreName
 from pacbayes.studies.bench import Bench, differences
-from pacbayes.studies.figure import COLOURS, panels
 from pacbayes.studies.measurement import Measurement
-from pacbayes.studies.report import Report, Table
+from pacbayes.studies.overlap_tables import (
+    collapse_table,
+    log_over_chance,
+    overlap_figure,
+    overlap_table,
+    score_table,
+)
+from pacbayes.studies.report import Report
 from pacbayes.studies.request import StudyRequest
 from pacbayes.studies.steps import Steps, steps
 from pacbayes.studies.verdicts import Claim, Rule, above, below, between
@@ -214,12 +220,16 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         claims=claims(list(rows[0]["overlap"]["tensors"])),
         measurements=_measurements(rows, settings),
         settings=_described(settings),
-        tables=(_risks(rows, settings), _overlaps(rows), _collapses(rows, settings)),
+        tables=(
+            score_table(rows, settings.scores),
+            overlap_table(rows),
+            collapse_table(rows, CRITERIA, network=settings.deep),
+        ),
         remarks=_remarks(settings),
         seconds=seconds,
         processor=processor,
     )
-    return report, _figure(rows, settings)
+    return report, overlap_figure(rows, settings.scores)
 
 
 def _plan(settings: Settings, score: ScoreName, **changes: Any) -> FindPlan:
@@ -338,12 +348,14 @@ def _measurements(rows: Sequence[Mapping[str, Any]], settings: Settings) -> tupl
         for score in settings.scores[1:]
     ]
     found.append(
-        over("log overlap over chance, whole", [_log(r["overlap"]["whole"]) for r in rows])
+        over(
+            "log overlap over chance, whole", [log_over_chance(r["overlap"]["whole"]) for r in rows]
+        )
     )
     for name in tensors:
         for key, what in (("overlap", "overlap"), ("survival", "survival"), ("order", "order")):
             title = "overlap of other orders" if what == "order" else what
-            logs = [_log(row[key]["tensors"][name]) for row in rows]
+            logs = [log_over_chance(row[key]["tensors"][name]) for row in rows]
             found.append(over(f"log {title} over chance, {name}", logs))
     found += [over(name, values) for name, values in _steadiness(rows).items()]
     for score in settings.scores:
@@ -373,73 +385,10 @@ def _steadiness(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     }
 
 
-def _log(common: Mapping[str, Any]) -> float:
-    """Return ln((common + 1/2) / (chance + 1/2)), finite where one of them is zero."""
-    return math.log((common["common"] + 0.5) / (common["expected"] + 0.5))
-
-
 def _spared(level: Mapping[str, Any], name: str) -> float:
     """Return the logarithm of a tensor's density over that of the whole network."""
     kept, entries = level["kept"][name]
     return math.log((kept + 0.5) / entries / level["density"])
-
-
-def _risks(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
-    """Return density of each tensor and risk at the last level, mean over seeds."""
-    lines = []
-    for score in settings.scores:
-        levels = [row["risks"][score][-1] for row in rows]
-        densities = [
-            fmean(level["kept"][name][0] / level["kept"][name][1] for level in levels)
-            for name in levels[0]["kept"]
-        ]
-        risk = fmean(level["risk"] for level in levels)
-        lines.append((score, levels[0]["density"], risk, *densities))
-    names = rows[0]["risks"][settings.scores[0]][-1]["kept"]
-    return Table(
-        title="Last level: test risk, and the density of each tensor (means over seeds)",
-        columns=("score", "density", "risk", *names),
-        rows=tuple(lines),
-    )
-
-
-def _overlaps(rows: Sequence[Mapping[str, Any]]) -> Table:
-    kinds = {"overlap": "three scores", "order": "other order", "survival": "common, redrawn"}
-    lines = [
-        (
-            title,
-            name,
-            fmean(row[kind]["tensors"][name]["common"] for row in rows),
-            fmean(row[kind]["tensors"][name]["expected"] for row in rows),
-            fmean(row[kind]["tensors"][name]["share_of_all"] for row in rows),
-            fmean(row[kind]["tensors"][name]["share_of_kept"] for row in rows),
-        )
-        for kind, title in kinds.items()
-        for name in rows[0]["overlap"]["tensors"]
-    ]
-    return Table(
-        title="Common connections against chance (means over seeds)",
-        columns=("masks", "tensor", "common", "by chance", "of all", "of kept"),
-        rows=tuple(lines),
-    )
-
-
-def _collapses(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
-    """Return the alarm: which tensors are empty at which density, seed by seed."""
-    lines = [
-        (score, seed, density, " ".join(empty) or "none", risk)
-        for score in CRITERIA
-        for seed, row in enumerate(rows, start=1)
-        for density, empty, risk in zip(
-            *(row["collapse"][score][key] for key in ("density", "empty", "risk")), strict=True
-        )
-        if empty or density == row["collapse"][score]["density"][-1]
-    ]
-    return Table(
-        title=f"Layer collapse in {settings.deep}: levels with an empty tensor, and the last level",
-        columns=("score", "seed", "density", "empty tensors", "risk"),
-        rows=tuple(lines),
-    )
 
 
 def _remarks(settings: Settings) -> tuple[str, ...]:
@@ -464,44 +413,3 @@ def _remarks(settings: Settings) -> tuple[str, ...]:
 def _described(settings: Settings) -> dict[str, Any]:
     described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(settings).items()}
     return {**described, "seeds": f"1 to {settings.seeds}", "rewind": settings.rewind or "init"}
-
-
-def _figure(rows: Sequence[Mapping[str, Any]], settings: Settings) -> "Figure":
-    figure, (left, middle, right) = panels("Test risk", "Common over chance", "Empty tensors")
-    for place, score in enumerate(settings.scores):
-        densities = [level["density"] for level in rows[0]["risks"][score]]
-        risks = [
-            fmean(row["risks"][score][k]["risk"] for row in rows) for k in range(len(densities))
-        ]
-        left.plot(densities, risks, "o-", ms=3, color=COLOURS[place], label=score)
-    left.set_ylim(0, 2.5 * max(fmean(r["risks"][s][-1]["risk"] for r in rows) for s in CRITERIA))
-    tensors = list(rows[0]["overlap"]["tensors"])
-    kinds = {"overlap": "three scores", "order": "other order", "survival": "common, redrawn"}
-    for place, (kind, label) in enumerate(kinds.items()):
-        for column, name in enumerate(tensors):
-            logs = [_log(row[kind]["tensors"][name]) for row in rows]
-            m = Measurement.over_seeds(name, logs)
-            bars = [[m.value - m.low], [m.high - m.value]] if len(rows) > 1 else None
-            middle.errorbar(
-                [column + 0.15 * place],
-                [m.value],
-                yerr=bars,
-                fmt="o",
-                capsize=3,
-                color=COLOURS[place],
-                label=label if column == 0 else None,
-            )
-    middle.axhline(0, color=COLOURS[-1], lw=0.8)
-    middle.set_xticks(range(len(tensors)), tensors, rotation=30, fontsize="x-small")
-    middle.set_ylabel("log ratio")
-    for place, score in enumerate(CRITERIA):
-        found = [row["collapse"][score] for row in rows]
-        counts = [fmean(len(f["empty"][k]) for f in found) for k in range(len(found[0]["empty"]))]
-        right.plot(found[0]["density"], counts, "o-", color=COLOURS[place], label=score)
-    for axes in (left, right):
-        axes.set_xscale("log")
-        axes.invert_xaxis()
-        axes.set_xlabel("density")
-    for axes in (left, middle, right):
-        axes.legend(fontsize="x-small", frameon=False)
-    return figure
