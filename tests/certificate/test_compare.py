@@ -12,10 +12,12 @@ import pytest
 from pacbayes.certificate import (
     Certificate,
     DrawFacts,
+    alternatives,
     compare,
     compare_certificates,
     issue,
     render,
+    render_alternatives,
     render_certificate,
 )
 from pacbayes.certificate.pricing import Pricing
@@ -236,3 +238,28 @@ def test_text_is_the_same_on_a_terminal_and_in_a_notebook(
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     assert render(compare_certificates([split_certificate])) == plain
     assert "lenet300/toy/ticket" in plain
+
+
+def test_other_predictors_are_compared_and_explained(certificates: dict[str, Certificate]) -> None:
+    chain, drawn = certificates["recursive"], certificates["disintegrated"]
+    rows = compare_certificates([chain, drawn]).rows
+    assert [row.predictor for row in rows] == ["gibbs", "single"]
+    assert all(Decimal(row.bound) > Decimal(row.own_bound) for row in rows)
+    own = Pricing.of(chain)
+    assert own.claim_upper(chain.document) == chain.risk_upper
+    text = render_certificate(chain)
+    assert "stage 2: n 30000, gamma 0.5, kl 812.5 nats, parts at most" in text
+    assert "errors on the 30000 certificate examples: 600 = 0.0200" in render_certificate(drawn)
+    with pytest.raises(UsageError, match="stages"):
+        own.theorem_upper(risk_upper="0.1", kl_upper="1", errors=1)
+
+
+def test_alternatives_stand_beside_a_gibbs_bound(certificates: dict[str, Certificate]) -> None:
+    split = certificates["split"]
+    found = {each.name: each.bound for each in alternatives(split)}
+    assert found["kl"] == split.risk_upper
+    assert Decimal(found["kl, exact xi(n)"]) < Decimal(found["kl"]) < Decimal(found["mcallester"])
+    assert render_alternatives(split).count("\n") >= len(found)
+    for case in ("disintegrated", "recursive"):
+        with pytest.raises(UsageError, match="Gibbs certificate"):
+            alternatives(certificates[case])
