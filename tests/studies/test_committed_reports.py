@@ -1,4 +1,4 @@
-"""The small runs in `reports/`: verdicts follow from the figures beside them, files stay small."""
+"""The runs in `notebooks/reports`: verdicts follow from figures beside them, files are small."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from pacbayes.studies.verdicts import Claim, judge
 from tests.test_notebooks import MACHINE
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "reports"
+FOLDER = ROOT / "notebooks" / "reports"
 NAMES = sorted(path.parent.name for path in FOLDER.glob("*/report.json"))
 
 
