@@ -4,7 +4,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -25,6 +24,7 @@ from pacbayes.cli.study import study
 from pacbayes.cli.sweep import sweep
 from pacbayes.cli.verify import verify
 from pacbayes.errors import PacBayesError, UnsoundError
+from pacbayes.runtime.signals import TerminatedError, heeded
 
 USAGE = 2
 INTERNAL = 70
@@ -86,21 +86,18 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(run(argv))
 
 
-class _TerminatedError(BaseException):
-    """SIGTERM came; nothing that catches ordinary errors, SystemExit included, may catch it."""
-
-
 def run(argv: Sequence[str] | None = None) -> int:
     """Return the exit code of one run; only internal errors show a traceback.
 
     Args:
         argv: arguments without the program's name; ``None`` takes those of the process.
     """
-    signal.signal(signal.SIGTERM, _terminate)
     try:
-        result = cli.main(args=argv, prog_name="pacbayes", standalone_mode=False)
-        sys.stdout.flush()
-    except _TerminatedError:
+        with heeded():
+            result = cli.main(args=argv, prog_name="pacbayes", standalone_mode=False)
+            sys.stdout.flush()
+    except TerminatedError:
+        _say("terminated; run the same command again to go on")
         return TERMINATED
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; run the same command again to go on")
@@ -133,8 +130,3 @@ def _explain(error: Exception) -> int:
 
 def _say(text: str) -> None:
     click.echo(f"pacbayes: {text}", err=True)
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    _say("terminated; run the same command again to go on")
-    raise _TerminatedError

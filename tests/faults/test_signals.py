@@ -32,7 +32,8 @@ def test_a_signal_ends_the_run_with_its_code(  # noqa: PLR0917 - parameters of t
     work = Work(good, tmp_path / "work")
     if stage == "certify":
         assert finish(work.stages["find"], work.log) == 0
-    assert interrupted(work, stage, number, mark=mark, times=times) == code
+    ended = interrupted(work, stage, number, mark=mark, times=times)
+    assert ended == code, work.log.read_text()[-2000:]
     work.require_whole()
     assert not list(work.folder.rglob("*certificate.json"))
     said = work.log.read_text()
