@@ -468,7 +468,7 @@ class _Audit:
         held, test = self.reference["holdout"], self.reference["test"]
         risk, kl, upper = told["risk_upper"], told["kl_upper"], self.claim["risk_upper"]
         rules[id]("claim.risk_upper", risk, kl, upper)
-        fits = held is not None or self.prior["kind"] not in ("split", "given") or self.single
+        fits = held is not None or self.prior["kind"] not in ("split", "given") or id == "test-set"
         require(fits, "reference.holdout", "is missing beside a prior from a split")
         if held is not None:
             require(held["errors"] <= held["n"] == self.n, "reference.holdout.n", "does not fit")

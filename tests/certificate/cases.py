@@ -237,7 +237,8 @@ def disintegrated(**changes: Any) -> dict[str, Any]:
     """One network drawn from the posterior, its density ratio with a negative item."""
     first, *others = tensors()
     parts = (replace(first, mean="41.25", scale="-12.5"), *others)
-    return one_network(parts, bound="disintegrated") | changes
+    beside = References(holdout_errors=700)
+    return one_network(parts, bound="disintegrated", references=beside) | changes
 
 
 def coded(**changes: Any) -> dict[str, Any]:

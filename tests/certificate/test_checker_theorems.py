@@ -510,7 +510,7 @@ def test_a_bound_below_zero_cannot_be_issued() -> None:
 # --- hold-out, constants, sizes
 
 
-@pytest.mark.parametrize("case", ["split", "catoni"])
+@pytest.mark.parametrize("case", ["split", "catoni", "disintegrated"])
 @pytest.mark.parametrize("kind", ["split", "given"])
 def test_the_hold_out_bound_stands_beside_a_prior_that_was_trained(
     certificates: dict[str, Certificate], case: str, kind: str
@@ -528,8 +528,8 @@ def test_a_prior_that_was_not_trained_has_no_hold_out(
     assert checker.check(seal(put(document, ("reference", "holdout"), None)))
 
 
-@pytest.mark.parametrize("case", SINGLE)
-def test_one_network_needs_no_hold_out_beside_it(
+@pytest.mark.parametrize("case", ["occam", "test-set"])
+def test_a_code_and_a_test_set_need_no_hold_out_beside_them(
     certificates: dict[str, Certificate], case: str
 ) -> None:
     assert certificates[case].document["reference"]["holdout"] is None
