@@ -174,19 +174,23 @@ def _fit(stage: Stage, plan: FitPlan, journal: Path) -> Fitted:
 
 def _fit_plan(stage: Stage) -> FitPlan:
     request, prior, n = stage.request, stage.subject.prior, stage.n or len(stage.sample.labels)
-    price = float(stage.confidence.theorem) * float(
-        union_weight(prior, request.priors_tried, *(c.choices for c in stage.subject.choices))
-    )
+    choices = [c.choices for c in stage.subject.choices]
+    price = stage.confidence.theorem * union_weight(prior, request.priors_tried, *choices)
     kind = prior.kind if prior.inclusion_grid is None else "gates"
     return FitPlan(
         objective=request.objective,
         n=n,
-        constant=math.log(2 * math.sqrt(n)) - math.log(price),
+        constant=math.log(2 * math.sqrt(n)) - _log(price),
         epochs=EPOCHS[kind] if request.epochs is None else request.epochs,
         batch_size=request.batch_size,
         lr=request.lr or RATES[kind],
         scale_lr=10 * (request.lr or RATES[kind]),
     )
+
+
+def _log(price: Fraction) -> float:
+    """Return ln of a price; a grid for each of 161 tensors makes it too small for a float."""
+    return math.log(price.numerator) - math.log(price.denominator)
 
 
 def _fit_digest(stage: Stage, plan: FitPlan) -> str:
