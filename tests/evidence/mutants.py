@@ -1,7 +1,9 @@
 """`python -m tests.evidence.mutants`: do the tests see every small wrong change of the arithmetic?
 
-Each mutant runs in a forked child, whose import of the module is the changed one, until a test of
-its room fails. What survives is done again next time, unless `equivalents.json` gives a reason.
+Each mutant runs in a forked child, whose import of the module is the changed one. The examples of
+its docstrings come first, and for the checker documents whose verdicts are known; what these do not
+kill runs against the tests of its room. What survives is done again next time, unless
+`equivalents.json` gives a reason.
 """
 
 import ast
@@ -15,6 +17,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -123,7 +126,37 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.tree, str(self.path), "exec"), module.__dict__)  # noqa: S102
 
 
-def killer(target: Path, mutant: Mutant) -> str:
+Verdicts = list[tuple[bytes, bool]]
+
+
+def verdicts() -> Verdicts:
+    """Return documents and whether the second checker accepts them.
+
+    Made by another process, for what a child imports must be the changed module.
+    """
+    made = subprocess.run(
+        [sys.executable, "-m", "tests.evidence.verdicts"], cwd=ROOT, check=True, capture_output=True
+    )
+    lines = [json.loads(line) for line in made.stdout.splitlines()]
+    return [(text.encode(), holds) for text, holds in lines]
+
+
+def misjudged(mutant: Mutant, known: Verdicts) -> str:
+    """Return what a changed checker gets wrong first, if anything."""
+    module = ModuleType("checker")
+    exec(compile(mutant.tree(), "checker", "exec"), module.__dict__)  # noqa: S102
+    for data, holds in known:
+        try:
+            module.check(data)
+            said = True
+        except module.Rejected:
+            said = False
+        if said != holds:
+            return "a certificate" if holds else "a false certificate"
+    return ""
+
+
+def killer(target: Path, mutant: Mutant, known: Verdicts, *, tests: bool) -> str:
     """Return what fails, "a hang", "an import", or "survived"."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -131,7 +164,7 @@ def killer(target: Path, mutant: Mutant) -> str:
         os.close(reading)
         os.setsid()
         with os.fdopen(writing, "w") as pipe:
-            pipe.write(_fate(target, mutant))
+            pipe.write(_tested(target, mutant) if tests else _tried(target, mutant, known))
         os._exit(0)
     os.close(writing)
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(child, signal.SIGKILL))
@@ -143,8 +176,24 @@ def killer(target: Path, mutant: Mutant) -> str:
     return told if told != "" else "a hang"
 
 
-def _fate(target: Path, mutant: Mutant) -> str:
-    """Return what kills a mutant, "survived" if nothing does; to be called in a child only."""
+def _tried(target: Path, mutant: Mutant, known: Verdicts) -> str:
+    """Return what kills a mutant at once, "survived" if nothing does; in a child only."""
+    try:
+        wrong = misjudged(mutant, known) if known else ""
+    except Exception:  # a checker that crashes is found out as well
+        return "a crash"
+    _import_changed(target, mutant)
+    with redirect_stdout(io.StringIO()):
+        return wrong or _failed_examples(target) or "survived"
+
+
+def _import_changed(target: Path, mutant: Mutant) -> None:
+    name = ".".join(target.relative_to(ROOT).with_suffix("").parts)
+    sys.meta_path.insert(0, _Finder(name, target, mutant.tree()))
+
+
+def _tested(target: Path, mutant: Mutant) -> str:
+    """Return the test that kills a mutant, "survived" if none does; in a child only."""
     import pytest
 
     class Plugin:
@@ -154,12 +203,7 @@ def _fate(target: Path, mutant: Mutant) -> str:
             if report.failed and not self.failed:
                 self.failed = report.nodeid.split("/")[-1]
 
-    name = ".".join(target.relative_to(ROOT).with_suffix("").parts)
-    sys.meta_path.insert(0, _Finder(name, target, mutant.tree()))
-    with redirect_stdout(io.StringIO()):
-        failed = _failed_examples(target)
-    if failed:
-        return failed
+    _import_changed(target, mutant)
     plugin = Plugin()
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:benchmark", "--tb=no"]
     for profile in ("fast", "steady"):
@@ -229,19 +273,26 @@ def main(names: Sequence[str], results: Path, sample: int, seconds: float) -> No
 
     end = time.monotonic() + seconds
     for target in TARGETS:
-        if names and target.stem not in names:
-            continue
-        fates, told = load(results, target), reasons().get(target.stem, {})
+        if not names or target.stem in names:
+            hunt(results, target, sample=sample, end=end)
+
+
+def hunt(results: Path, target: Path, *, sample: int, end: float) -> None:
+    """Try the mutants of a file that nothing killed so far, those that die at once first."""
+    fates, told = load(results, target), reasons().get(target.stem, {})
+    known = verdicts() if target == CHECKER else []
+    for tests in (False, True):
         for mutant in mutants(target.read_text()):
             if int(hashlib.sha256(mutant.name.encode()).hexdigest(), 16) % sample:
                 continue
-            if fates.get(mutant.name, "survived") != "survived" or reason(told, mutant.name):
+            fate = fates.get(mutant.name, "")
+            if fate not in (("", "survived") if tests else ("",)) or reason(told, mutant.name):
                 continue
             if time.monotonic() > end:
                 return
-            fates[mutant.name] = killer(target, mutant)
+            fates[mutant.name] = killer(target, mutant, known, tests=tests)
             save(results, target, fates)
-            if fates[mutant.name] == "survived":
+            if tests and fates[mutant.name] == "survived":
                 click.echo(f"{target.stem}: survived: {mutant.name}", err=True)
 
 
