@@ -12,6 +12,7 @@ from pacbayes.errors import InputError
 from pacbayes.posterior.prior import Prior
 from pacbayes.posterior.spike_and_slab import SpikeAndSlab
 from pacbayes.runtime.seeds import Seeds
+from pacbayes.tickets import steady_sum
 
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -127,6 +128,6 @@ def _signed_sum(terms: list[Tensor]) -> str:
     flat = torch.cat([term.reshape(-1) for term in terms])
     if not len(flat):
         return "0"
-    room = (len(flat) + 20) * UNIT_ROUNDOFF * (float(flat.abs().sum()) + len(flat))
-    exact = Decimal(float(flat.sum())) + Decimal(2.0 * room)
+    room = (len(flat) + 20) * UNIT_ROUNDOFF * (steady_sum(flat.abs()) + len(flat))
+    exact = Decimal(steady_sum(flat)) + Decimal(2.0 * room)
     return format(math.nextafter(float(exact), math.inf), ".17g")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from pacbayes.errors import InputError, UsageError
 from pacbayes.posterior.grid import ScaleGrid
-from pacbayes.tickets import IndexSet, Mask, Ticket, digest
+from pacbayes.tickets import IndexSet, Mask, Ticket, digest, steady_sum
 
 Kind = Literal["init", "zero", "split", "given"]
 Price = Literal["free", "count", "gates"]
@@ -149,7 +150,7 @@ class Prior:
         scale = {}
         for name, tensor in ticket.trained.items():
             kept = tensor[mask.of(name, tensor)].double()
-            rms = float(kept.square().mean().sqrt()) if kept.numel() else 0.0
+            rms = math.sqrt(steady_sum(kept.square()) / kept.numel()) if kept.numel() else 0.0
             scale[name] = relative_scale * max(rms, 1e-3)
         origin = ticket.provenance
         seen = origin.seen("trained", total=total).union(_mask_seen(ticket, total))

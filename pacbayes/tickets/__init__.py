@@ -7,6 +7,7 @@ from pacbayes.tickets.tensors import (
     digest,
     is_prunable,
     require_finite,
+    steady_sum,
     tensor_digest,
 )
 from pacbayes.tickets.ticket import Provenance, Ticket
@@ -20,5 +21,6 @@ __all__ = [
     "digest",
     "is_prunable",
     "require_finite",
+    "steady_sum",
     "tensor_digest",
 ]

@@ -40,6 +40,18 @@ def require_finite(tensors: Tensors, *, source: str) -> None:
             raise InputError(f"{source}: {name}{where} is {tensor[tuple(where)].item()}")
 
 
+def steady_sum(tensor: Tensor) -> float:
+    """Return the float64 sum of the entries, the same bits whatever the number of threads.
+
+    Torch adds in an order that depends on its threads; NumPy adds pairwise, in one.
+
+    Example:
+        >>> steady_sum(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        10.0
+    """
+    return float(tensor.detach().double().cpu().reshape(-1).numpy().sum())
+
+
 def is_prunable(tensor: Tensor) -> bool:
     """Return whether a parameter is a weight array (two or more axes), not a bias or a gain."""
     return tensor.ndim >= 2
