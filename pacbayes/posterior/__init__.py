@@ -7,6 +7,7 @@ from pacbayes.posterior.gate_fit import fit_gates
 from pacbayes.posterior.grid import ScaleGrid
 from pacbayes.posterior.prior import INCLUSIONS, Prior
 from pacbayes.posterior.spike_and_slab import SpikeAndSlab
+from pacbayes.posterior.stored import StoredPosterior
 from pacbayes.posterior.support import Support
 from pacbayes.posterior.uses import (
     Layer,
@@ -26,6 +27,7 @@ __all__ = [
     "Prior",
     "ScaleGrid",
     "SpikeAndSlab",
+    "StoredPosterior",
     "Support",
     "TensorDivergence",
     "UnsupportedUseError",

@@ -12,6 +12,9 @@ from pacbayes.tickets import Tensors, digest, require_finite
 STEPS = 2**24
 """Inclusions are multiples of 1 / STEPS, so that gates are drawn exactly from 24 random bits."""
 
+Part = tuple[Tensor, Tensor, Tensor]
+"""Means, scales and inclusions of some rows of one parameter."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpikeAndSlab:
@@ -76,6 +79,18 @@ class SpikeAndSlab:
                 raise InputError(f"posterior: unknown tensor {key!r}")
             groups[group][name] = tensor
         return cls(**groups)
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        """Shape of each parameter."""
+        return {name: tensor.shape for name, tensor in self.mean.items()}
+
+    def part(self, name: str, rows: slice) -> Part:
+        """Return means, scales and inclusions of some rows of a parameter, or of a number."""
+        whole = (self.mean[name], self.scale[name], self.inclusion[name])
+        if not whole[0].ndim:
+            return whole
+        return whole[0][rows], whole[1][rows], whole[2][rows]
 
     def kept(self, name: str) -> Tensor:
         """Return where a parameter can be non-zero, as a bool tensor."""
