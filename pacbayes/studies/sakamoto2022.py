@@ -36,6 +36,7 @@ PAPER: Final = (
 )
 ABSTRACT: Final = "abstract and published code; the text could not be read"
 RATES: Final = ("small", "large", "warmup")
+NOISY: Final = ("small", "large")
 METHODS: Final = ("largest", "random", "continuous", "random-init")
 
 
@@ -94,13 +95,14 @@ SETTINGS: Final = {
     "long": Settings(
         examples=None,
         model="lenet300",
-        levels=10,
-        fraction=0.2,
-        epochs=4,
+        warmup=1000,
+        levels=5,
+        fraction=0.36,
+        epochs=6,
         seeds=5,
         method_seeds=3,
         n_measure=1000,
-        portrayed=(0, 5, 10),
+        portrayed=(0, 5),
         effort=Effort(epochs=8, draws=2, noises=30, rays=10),
     ),
     "full": Settings(
@@ -215,30 +217,13 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         total=total,
         quiet=request.quiet,
     ) as todo:
-        arms = {
-            rate: [
-                _step(todo, f"{rate}_{seed}", _arm, bench, settings, rate, seed) for seed in seeds
-            ]
-            for rate in RATES
-        }
-        noisy = {
-            rate: [
-                _step(todo, f"noise_{rate}_{seed}", _noisy, bench, settings, rate, seed)
-                for seed in seeds
-            ]
-            for rate in ("small", "large")
-        }
-        methods = {
-            method: [
-                _step(todo, f"{method}_{seed}", _method, bench, settings, method, seed)
-                for seed in few
-            ]
-            for method in METHODS
-        }
-        shared = {
-            seed: _step(todo, f"overlap_{seed}", _overlaps, bench, settings, seed) for seed in few
-        }
+        rows = [_of_seed(todo, bench, settings, seed) for seed in seeds]
+        others = [_of_methods(todo, bench, settings, seed) for seed in few]
         seconds, processor = todo.seconds, todo.processor
+    arms = {rate: [row["arms"][rate] for row in rows] for rate in RATES}
+    noisy = {rate: [row["noisy"][rate] for row in rows] for rate in NOISY}
+    methods = {method: [row["methods"][method] for row in others] for method in METHODS}
+    shared = {seed: row["shared"] for seed, row in zip(few, others, strict=True)}
     report = Report(
         study="sakamoto2022",
         paper=PAPER,
@@ -257,6 +242,30 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
 
 def _step(todo: Steps, name: str, work: Any, *arguments: Any) -> Any:
     return todo.run(name, partial(work, *arguments))
+
+
+def _of_seed(todo: Steps, bench: Bench, settings: Settings, seed: int) -> dict[str, Any]:
+    """Return the arms of one seed, with and without label noise."""
+    return {
+        "arms": {
+            rate: _step(todo, f"{rate}_{seed}", _arm, bench, settings, rate, seed) for rate in RATES
+        },
+        "noisy": {
+            rate: _step(todo, f"noise_{rate}_{seed}", _noisy, bench, settings, rate, seed)
+            for rate in NOISY
+        },
+    }
+
+
+def _of_methods(todo: Steps, bench: Bench, settings: Settings, seed: int) -> dict[str, Any]:
+    """Return the other methods' portraits of one seed, and how much masks have in common."""
+    return {
+        "methods": {
+            method: _step(todo, f"{method}_{seed}", _method, bench, settings, method, seed)
+            for method in METHODS
+        },
+        "shared": _step(todo, f"overlap_{seed}", _overlaps, bench, settings, seed),
+    }
 
 
 def _plan(settings: Settings, rate: str, **changes: Any) -> FindPlan:
