@@ -67,18 +67,11 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
     """
     settings = settings or SETTINGS[request.size]
     jobs = [(FREE[0], 0), *((m, k + 1) for m in FREE for k in range(len(settings.densities)))]
-    with steps(
-        request.work / "steps",
-        study="densities",
-        settings=settings,
-        total=len(jobs),
-        quiet=request.quiet,
-    ) as todo:
+    with steps(request, settings, study="densities", total=len(jobs)) as todo:
         found = [
             todo.run(f"{method}_{level}", partial(_of_level, request, settings, method, level))
             for method, level in jobs
         ]
-        seconds, processor = todo.seconds, todo.processor
     rows = _joint(request, found)
     report = Report(
         study="densities",
@@ -89,8 +82,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings=asdict(settings),
         tables=(_table(rows, settings),),
         remarks=(*findings(rows), *REMARKS),
-        seconds=seconds,
-        processor=processor,
+        seconds=todo.seconds,
+        processor=todo.processor,
         tickets=tuple(rows),
     )
     return report, _figure(rows)

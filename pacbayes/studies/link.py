@@ -153,17 +153,10 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         n_measure=settings.n_measure,
     )
     chains = [(arm, rate) for arm in ARMS for rate in settings.rates]
-    with steps(
-        request.work / "steps",
-        study="link",
-        settings=settings,
-        total=settings.seeds * (len(chains) + 1),
-        quiet=request.quiet,
-    ) as todo:
+    with steps(request, settings, study="link", total=settings.seeds * (len(chains) + 1)) as todo:
         rows: list[dict[str, Any]] = []
         for seed in range(1, settings.seeds + 1):
             rows += _of_seed(bench, settings, seed, todo)
-        seconds, processor = todo.seconds, todo.processor
     report = Report(
         study="link",
         paper="No paper: what the five studies measure, held against the certified bound.",
@@ -173,8 +166,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings=_described(settings),
         tables=(_table(rows),),
         remarks=REMARKS,
-        seconds=seconds,
-        processor=processor,
+        seconds=todo.seconds,
+        processor=todo.processor,
         tickets=tuple(rows),
     )
     return report, _figure(rows)

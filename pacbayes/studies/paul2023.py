@@ -186,14 +186,9 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         n_measure=settings.n_measure,
     )
     with steps(
-        request.work / "steps",
-        study="paul2023",
-        settings=settings,
-        total=settings.seeds * (len(CHAINS) + 3),
-        quiet=request.quiet,
+        request, settings, study="paul2023", total=settings.seeds * (len(CHAINS) + 3)
     ) as todo:
         rows = [_of_seed(bench, settings, seed, todo) for seed in range(1, settings.seeds + 1)]
-        seconds, processor = todo.seconds, todo.processor
     report = Report(
         study="paul2023",
         paper=PAPER,
@@ -203,8 +198,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings=_described(settings),
         tables=(_pairs(rows), _limits(rows), _refills(rows)),
         remarks=_remarks(settings),
-        seconds=seconds,
-        processor=processor,
+        seconds=todo.seconds,
+        processor=todo.processor,
     )
     return report, _figure(rows, settings)
 

@@ -8,7 +8,7 @@ the price of the distance, and those of the scales and the counted risk that of 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import permutations
 from statistics import fmean
@@ -208,17 +208,9 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
     seeds = range(1, settings.seeds + 1)
     few = range(1, settings.method_seeds + 1)
     total = len(seeds) * (len(RATES) + 2) + len(few) * (len(METHODS) + 1)
-    with steps(
-        request.work / "steps",
-        study="sakamoto2022",
-        # Every step names its seed, so a run with more seeds goes on from one with fewer.
-        settings=replace(settings, seeds=1, method_seeds=1),
-        total=total,
-        quiet=request.quiet,
-    ) as todo:
+    with steps(request, settings, study="sakamoto2022", total=total) as todo:
         rows = [_of_seed(todo, bench, settings, seed) for seed in seeds]
         others = [_of_methods(todo, bench, settings, seed) for seed in few]
-        seconds, processor = todo.seconds, todo.processor
     arms = {rate: [row["arms"][rate] for row in rows] for rate in RATES}
     noisy = {rate: [row["noisy"][rate] for row in rows] for rate in NOISY}
     methods = {method: [row["methods"][method] for row in others] for method in METHODS}
@@ -232,8 +224,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings=_described(settings),
         tables=(geometry_table(arms), method_table(arms, methods), risk_table(arms, noisy)),
         remarks=_remarks(settings),
-        seconds=seconds,
-        processor=processor,
+        seconds=todo.seconds,
+        processor=todo.processor,
         tickets=tuple(_tickets(arms, methods, shared)),
     )
     return report, rate_figure(arms, methods)

@@ -174,14 +174,9 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         n_measure=settings.n_measure,
     )
     with steps(
-        request.work / "steps",
-        study="saleem2024",
-        settings=settings,
-        total=settings.seeds * (len(ARMS) + 1),
-        quiet=request.quiet,
+        request, settings, study="saleem2024", total=settings.seeds * (len(ARMS) + 1)
     ) as todo:
         rows = [_of_seed(bench, settings, seed, todo) for seed in range(1, settings.seeds + 1)]
-        seconds, processor = todo.seconds, todo.processor
     report = Report(
         study="saleem2024",
         paper=PAPER,
@@ -191,8 +186,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings=_described(settings),
         tables=(_stages(rows), _arms(rows)),
         remarks=_remarks(settings),
-        seconds=seconds,
-        processor=processor,
+        seconds=todo.seconds,
+        processor=todo.processor,
     )
     return report, _figure(rows)
 

@@ -5,14 +5,21 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pacbayes import __version__
 from pacbayes.runtime.files import require_writable, to_json, write_json
 from pacbayes.runtime.progress import Progress, progress
 from pacbayes.runtime.reading import read_json
+from pacbayes.studies.request import StudyRequest
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+SEEDS: Final = ("seeds", "method_seeds")
+"""Settings that no step depends on: every step has its own seed, which its name tells."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,7 +29,6 @@ class Steps:
     Attributes:
         folder: where the files go.
         facts: what decides all steps; a file of other facts is not read.
-        quiet: no progress.
         bar: reports that a step is done.
         seconds: time that all steps took, those of earlier runs included.
         processor: time of the processor in them, which other work on the machine does not change.
@@ -30,7 +36,6 @@ class Steps:
 
     folder: Path
     facts: str
-    quiet: bool
     bar: Progress
     seconds: float = field(default=0.0)
     processor: float = field(default=0.0)
@@ -62,19 +67,21 @@ class Steps:
 
 @contextmanager
 def steps(
-    folder: Path, *, study: str, settings: object, total: int, quiet: bool
+    request: StudyRequest, settings: "DataclassInstance", *, study: str, total: int
 ) -> Iterator[Steps]:
     """Yield the steps of one study at one size.
 
     Args:
-        folder: where their files go.
+        request: where, and whether progress is shown.
+        settings: what decides what the steps find. How many seeds there are does not, so a run
+            with more of them goes on from one with fewer.
         study: name of the study.
-        settings: whatever decides what the steps find; its text is what counts.
         total: number of steps, for progress.
-        quiet: no progress.
     """
+    folder = request.work / "steps"
     require_writable(folder)
-    text = json.dumps([study, repr(settings), __version__])
+    decisive = {key: value for key, value in asdict(settings).items() if key not in SEEDS}
+    text = json.dumps([study, decisive, __version__], sort_keys=True)
     facts = hashlib.sha256(text.encode()).hexdigest()
-    with progress(f"study {study}", total, quiet=quiet) as bar:
-        yield Steps(folder=folder, facts=facts, quiet=quiet, bar=bar)
+    with progress(f"study {study}", total, quiet=request.quiet) as bar:
+        yield Steps(folder=folder, facts=facts, bar=bar)

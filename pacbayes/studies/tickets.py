@@ -73,17 +73,10 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings: instead of those of the size, for tests.
     """
     settings = settings or SETTINGS[request.size]
-    with steps(
-        request.work / "steps",
-        study="tickets",
-        settings=settings,
-        total=len(WAYS),
-        quiet=request.quiet,
-    ) as todo:
+    with steps(request, settings, study="tickets", total=len(WAYS)) as todo:
         found: list[dict[str, Any]] = []
         for way in WAYS:
             found += todo.run("_".join(way), partial(_of_way, request, settings, *way))
-        seconds, processor = todo.seconds, todo.processor
     rows = joint(found, request.work)
     report = Report(
         study="tickets",
@@ -94,8 +87,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings=asdict(settings),
         tables=(_table(rows, settings),),
         remarks=REMARKS,
-        seconds=seconds,
-        processor=processor,
+        seconds=todo.seconds,
+        processor=todo.processor,
         tickets=tuple(rows),
     )
     return report, _figure(rows)

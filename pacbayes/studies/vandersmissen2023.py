@@ -204,15 +204,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         n_measure=1000,
     )
     arms = len(settings.scores) + 3 + len(CRITERIA)
-    with steps(
-        request.work / "steps",
-        study="vandersmissen2023",
-        settings=settings,
-        total=arms * settings.seeds,
-        quiet=request.quiet,
-    ) as todo:
+    with steps(request, settings, study="vandersmissen2023", total=arms * settings.seeds) as todo:
         rows = [_of_seed(bench, settings, seed, todo) for seed in range(1, settings.seeds + 1)]
-        seconds, processor = todo.seconds, todo.processor
     report = Report(
         study="vandersmissen2023",
         paper=PAPER,
@@ -226,8 +219,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
             collapse_table(rows, CRITERIA, network=settings.deep),
         ),
         remarks=_remarks(settings),
-        seconds=seconds,
-        processor=processor,
+        seconds=todo.seconds,
+        processor=todo.processor,
     )
     return report, overlap_figure(rows, settings.scores)
 

@@ -179,17 +179,10 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings: instead of those of the size, for tests.
     """
     settings = settings or SETTINGS[request.size]
-    with steps(
-        request.work / "steps",
-        study="yang2023",
-        settings=settings,
-        total=settings.seeds,
-        quiet=request.quiet,
-    ) as todo:
+    with steps(request, settings, study="yang2023", total=settings.seeds) as todo:
         rows: list[dict[str, Any]] = []
         for seed in range(1, settings.seeds + 1):
             rows += todo.run(f"seed_{seed}", partial(_of_seed, request, settings, seed))
-        seconds, processor = todo.seconds, todo.processor
     report = Report(
         study="yang2023",
         paper=PAPER,
@@ -199,8 +192,8 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings=_described(settings),
         tables=(_table(rows, settings),),
         remarks=REMARKS,
-        seconds=seconds,
-        processor=processor,
+        seconds=todo.seconds,
+        processor=todo.processor,
     )
     return report, _figure(rows, settings)
 

@@ -1,6 +1,7 @@
 """The writer: rules before figures, verdicts from measurements, the same bytes each time."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pacbayes.errors import UsageError
 from pacbayes.studies.figure import panels
 from pacbayes.studies.measurement import Measurement
 from pacbayes.studies.report import Report, Table, write_report
+from pacbayes.studies.request import StudyRequest
 from pacbayes.studies.steps import steps
 from pacbayes.studies.verdicts import Claim, above
 
@@ -65,15 +67,23 @@ def test_a_row_needs_a_cell_for_each_column() -> None:
         Table(title="t", columns=("a", "b"), rows=((1,),))
 
 
+@dataclass(frozen=True)
+class Settings:
+    epochs: int
+    seeds: int = 1
+
+
 def test_steps_are_read_back_and_their_time_counts(tmp_path: Path) -> None:
+    request = StudyRequest(out=tmp_path, quiet=True)
     calls = []
 
     def compute() -> dict[str, float]:
         calls.append(1)
         return {"x": 0.1}
 
-    for settings, count in ((1, 1), (1, 1), (2, 2)):
-        with steps(tmp_path, study="s", settings=settings, total=1, quiet=True) as todo:
+    cases = ((Settings(1), 1), (Settings(1), 1), (Settings(1, seeds=5), 1), (Settings(2), 2))
+    for settings, count in cases:
+        with steps(request, settings, study="s", total=1) as todo:
             assert todo.run("one", compute) == {"x": 0.1}
             assert todo.seconds > 0
         assert len(calls) == count
