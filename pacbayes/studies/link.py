@@ -4,12 +4,9 @@ No paper of its own: flatness, distance, volume and overlap are what the five st
 here they meet the bound over many tickets of one network and one data set.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import permutations
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from pacbayes.pruning import FindPlan, TrainPlan
@@ -17,12 +14,13 @@ from pacbayes.studies.bench import Bench
 from pacbayes.studies.correlation import Correlation
 from pacbayes.studies.figure import COLOURS, panels
 from pacbayes.studies.measurement import Measurement
+from pacbayes.studies.overlap_tables import mean_log_overlaps
 from pacbayes.studies.portrait import Effort, portrait
 from pacbayes.studies.report import Report, Table
 from pacbayes.studies.request import StudyRequest
+from pacbayes.studies.settings import ChainSettings
 from pacbayes.studies.steps import Steps, steps
 from pacbayes.studies.verdicts import Claim, above, below
-from pacbayes.tickets.overlap import overlap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,35 +40,24 @@ MEASURES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What decides the study.
+class Settings(ChainSettings):
+    """What decides the study, beside what all chains have.
 
     Attributes:
-        data: name of the data.
-        model: the network.
-        model_args: its arguments.
         rates: learning rates; every arm is trained at each.
-        levels: pruning rounds.
-        fraction: removed per round.
         portrayed: levels whose tickets are certified and measured.
-        epochs: per level.
         batch_size: of training.
-        prior_share: share of the training examples that tickets are found on.
-        seeds: how many.
-        n_measure: examples for sharpness, curvature and volume.
         effort: of each certificate and its measurements.
     """
 
     data: str = "digits"
+    examples: int | None = None
     model: str = "mlp:64-100-10"
-    model_args: tuple[tuple[str, str], ...] = ()
     rates: tuple[float, ...] = (0.02, 0.1)
     levels: int = 4
-    fraction: float = 0.4
     portrayed: tuple[int, ...] = (2, 4)
     epochs: int = 6
     batch_size: int = 50
-    prior_share: float = 0.5
     seeds: int = 2
     n_measure: int = 300
     effort: Effort = field(default_factory=lambda: Effort(epochs=10, draws=10, noises=10, rays=4))
@@ -144,14 +131,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings: instead of those of the size, for tests.
     """
     settings = settings or SETTINGS[request.size]
-    bench = Bench(
-        request=request,
-        data_name=settings.data,
-        model=settings.model,
-        model_args=settings.model_args,
-        prior_share=settings.prior_share,
-        n_measure=settings.n_measure,
-    )
+    bench = settings.bench(request)
     chains = [(arm, rate) for arm in ARMS for rate in settings.rates]
     with steps(request, settings, study="link", total=settings.seeds * (len(chains) + 1)) as todo:
         rows: list[dict[str, Any]] = []
@@ -163,7 +143,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         size=request.size,
         claims=claims(),
         measurements=_measurements(rows),
-        settings=_described(settings),
+        settings=settings.described(arms=list(ARMS)),
         tables=(_table(rows),),
         remarks=REMARKS,
         seconds=todo.seconds,
@@ -233,14 +213,10 @@ def _overlaps(bench: Bench, settings: Settings, seed: int) -> dict[str, dict[str
         for arm in ARMS
         for rate in settings.rates
     }
-    found: dict[str, dict[str, float]] = {}
-    for level in settings.portrayed:
-        logs: dict[str, list[float]] = {name: [] for name in chains}
-        for first, second in permutations(chains, 2):
-            both = overlap([chains[first][level].mask, chains[second][level].mask]).whole
-            logs[first].append(math.log((both.common + 0.5) / (both.expected + 0.5)))
-        found[str(level)] = {name: fmean(values) for name, values in logs.items()}
-    return found
+    return {
+        str(level): mean_log_overlaps({name: chain[level].mask for name, chain in chains.items()})
+        for level in settings.portrayed
+    }
 
 
 def _measurements(rows: Sequence[Mapping[str, Any]]) -> tuple[Measurement, ...]:
@@ -269,11 +245,6 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     columns = ("measure", "all", "interval", *(f"level {level}" for level in levels))
     title = f"Spearman's correlation with the certified bound, {len(rows)} tickets"
     return Table(title=title, columns=columns, rows=tuple(lines))
-
-
-def _described(settings: Settings) -> dict[str, Any]:
-    described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(settings).items()}
-    return {**described, "arms": list(ARMS), "seeds": f"1 to {settings.seeds}"}
 
 
 def _figure(rows: Sequence[Mapping[str, Any]]) -> "Figure":

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from pacbayes.studies.figure import COLOURS, panels
 from pacbayes.studies.measurement import Measurement
 from pacbayes.studies.report import Table
+from pacbayes.tickets import Mask
+from pacbayes.tickets.overlap import overlap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +19,19 @@ if TYPE_CHECKING:
 def log_over_chance(common: Mapping[str, Any]) -> float:
     """Return ln((common + 1/2) / (chance + 1/2)), finite where one of them is zero."""
     return math.log((common["common"] + 0.5) / (common["expected"] + 0.5))
+
+
+def mean_log_overlaps(masks: Mapping[str, Mask]) -> dict[str, float]:
+    """Return for each mask the mean over the others of its log overlap over chance.
+
+    Args:
+        masks: at least two of one network, by name.
+    """
+    logs: dict[str, list[float]] = {name: [] for name in masks}
+    for first, second in permutations(masks, 2):
+        found = overlap([masks[first], masks[second]]).whole
+        logs[first].append(math.log((found.common + 0.5) / (found.expected + 0.5)))
+    return {name: fmean(values) for name, values in logs.items()}
 
 
 def score_table(rows: Sequence[Mapping[str, Any]], scores: Sequence[str]) -> Table:

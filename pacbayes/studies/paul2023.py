@@ -6,20 +6,31 @@ barrier and one answer to whether the sparser network matches the dense one.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from pacbayes.landscape import barrier, gap, pair, prune_limit, requilibration
-from pacbayes.landscape.rewind_robustness import Retraining
+from pacbayes.landscape.prune_limit import Rule
+from pacbayes.landscape.rewind_robustness import Disturbance, Retraining
 from pacbayes.pruning import FindPlan, TrainPlan
 from pacbayes.studies.bench import Bench, differences
-from pacbayes.studies.figure import COLOURS, panels
+from pacbayes.studies.connectivity_tables import (
+    agreement_table,
+    connectivity_figure,
+    limit_table,
+    pair_table,
+    refill_table,
+    refilled,
+    rewind_table,
+    sparse_pairs,
+)
 from pacbayes.studies.measurement import Measurement
-from pacbayes.studies.report import Report, Table
+from pacbayes.studies.report import Report
 from pacbayes.studies.request import StudyRequest
+from pacbayes.studies.settings import ChainSettings
 from pacbayes.studies.steps import Steps, steps
 from pacbayes.studies.verdicts import Claim, above, below, between
 
@@ -32,54 +43,38 @@ PAPER: Final = (
 )
 ABSTRACT: Final = "abstract and list of contributions; the text could not be read"
 CHAINS: Final = ("init", "late", "rate-rewound", "fine-tuned", "random")
-RULES: Final = ("random", "magnitude")
+RULES: Final[tuple[Rule, ...]] = ("random", "magnitude")
+REWOUND: Final = ("init", "late")
+DISTURBANCES: Final[tuple[Disturbance, ...]] = ("push", "sgd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What decides the study.
+class Settings(ChainSettings):
+    """What decides the study, beside what all chains have.
 
     Attributes:
-        data: name of the data.
-        examples: of them; ``None`` takes all.
-        model: the network.
-        model_args: its arguments.
         narrow: the network whose pruning limit is predicted and measured.
         lr: learning rate of SGD with momentum 0.9.
         late: step of the late rewind point.
-        levels: pruning rounds.
-        fraction: removed per round.
-        epochs: per level.
-        prior_share: share of the training examples that training sees.
-        seeds: how many.
-        n_measure: examples of each measurement.
         points: of each segment.
         match: how much more than the dense network's risk still matches.
         zero: height of an error barrier that still counts as zero.
-        pairs: pairs of networks per rewind point.
+        pairs: pairs of networks per rewind point and disturbance.
         fractions: tried in one go, for the pruning limit.
         settle: steps of the survivors after pruning.
+        n_limit: examples of the pruning limit: of few, the Hessian has many flat directions.
     """
 
-    data: str = "mnist"
-    examples: int | None = 12_000
-    model: str = "mlp:784-100-10"
-    model_args: tuple[tuple[str, str], ...] = ()
     narrow: str = "mlp:784-30-10"
     lr: float = 0.1
     late: int = 60
-    levels: int = 5
-    fraction: float = 0.4
-    epochs: int = 2
-    prior_share: float = 0.5
-    seeds: int = 3
-    n_measure: int = 500
     points: int = 9
     match: float = 0.01
     zero: float = 0.01
     pairs: int = 2
     fractions: tuple[float, ...] = (0.3, 0.6, 0.8, 0.9, 0.95)
-    settle: int = 10
+    settle: int = 20
+    n_limit: int = 6000
 
 
 SETTINGS: Final = {
@@ -87,16 +82,12 @@ SETTINGS: Final = {
     "long": Settings(
         examples=None,
         model="lenet300",
-        narrow="mlp:784-60-10",
-        levels=12,
-        fraction=0.2,
+        levels=8,
+        fraction=0.36,
         epochs=4,
-        prior_share=0.5,
-        seeds=5,
         n_measure=2000,
         points=15,
-        pairs=3,
-        fractions=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95),
+        fractions=(0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95),
         settle=30,
     ),
     "full": Settings(
@@ -176,15 +167,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings: instead of those of the size, for tests.
     """
     settings = settings or SETTINGS[request.size]
-    bench = Bench(
-        request=request,
-        data_name=settings.data,
-        examples=settings.examples,
-        model=settings.model,
-        model_args=settings.model_args,
-        prior_share=settings.prior_share,
-        n_measure=settings.n_measure,
-    )
+    bench = settings.bench(request)
     with steps(
         request, settings, study="paul2023", total=settings.seeds * (len(CHAINS) + 3)
     ) as todo:
@@ -195,13 +178,22 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         size=request.size,
         claims=claims(),
         measurements=_measurements(rows, settings),
-        settings=_described(settings),
-        tables=(_pairs(rows), _limits(rows), _refills(rows)),
+        settings=settings.described(),
+        tables=(
+            pair_table(rows),
+            agreement_table(rows, match=settings.match, zero=settings.zero),
+            rewind_table(rows),
+            limit_table(rows),
+            refill_table(rows),
+        ),
         remarks=_remarks(settings),
         seconds=todo.seconds,
         processor=todo.processor,
     )
-    return report, _figure(rows, settings)
+    figure = connectivity_figure(
+        rows, match=settings.match, zero=settings.zero, fractions=settings.fractions
+    )
+    return report, figure
 
 
 def _plan(settings: Settings, chain: str) -> FindPlan:
@@ -224,11 +216,11 @@ def _of_seed(bench: Bench, settings: Settings, seed: int, todo: Steps) -> dict[s
             chain: todo.run(f"seed_{seed}_{chain}", partial(_chain, bench, settings, chain, seed))
             for chain in CHAINS
         },
-        "pushes": {
+        "rewinds": {
             chain: todo.run(
-                f"seed_{seed}_push_{chain}", partial(_push, bench, settings, chain, seed)
+                f"seed_{seed}_rewind_{chain}", partial(_rewind, bench, settings, chain, seed)
             )
-            for chain in ("init", "late")
+            for chain in REWOUND
         },
         "limits": todo.run(f"seed_{seed}_limit", partial(_limit, bench, settings, seed)),
     }
@@ -256,8 +248,11 @@ def _chain(bench: Bench, settings: Settings, chain: str, seed: int) -> dict[str,
     return {"risks": [bench.risk(ticket) for ticket in tickets], "pairs": pairs}
 
 
-def _push(bench: Bench, settings: Settings, chain: str, seed: int) -> dict[str, Any]:
-    """Push a sparse rewind point by the length of the next pruning step, and train both."""
+def _rewind(bench: Bench, settings: Settings, chain: str, seed: int) -> dict[str, Any]:
+    """Disturb a sparse rewind point, train, and return the barriers between what comes of it.
+
+    It is pushed by the length of the next pruning step, or sees its batches in another order.
+    """
     plan = _plan(settings, chain)
     tickets = bench.chain(chain, plan, seed=seed)
     ticket, following = tickets[-2], tickets[-1]
@@ -269,43 +264,43 @@ def _push(bench: Bench, settings: Settings, chain: str, seed: int) -> dict[str, 
     )
     length = gap(ticket, following)
     network, unseen = bench.network(seed), bench.unseen
-    heights = [
-        pair(
+
+    def height(disturbance: Disturbance, number: int) -> float:
+        return pair(
             network,
             ticket,
             unseen,
             retraining=retraining,
-            disturbance="push",
-            length=length,
+            disturbance=disturbance,
+            length=length if disturbance == "push" else 0.0,
             number=number,
             seed=seed,
             points=settings.points,
             reference="larger",
         ).height
-        for number in range(settings.pairs)
-    ]
-    return {"length": length, "height": fmean(heights), "density": ticket.mask.density}
+
+    return {
+        "length": length,
+        "density": ticket.mask.density,
+        "excess": bench.risk(ticket) - bench.risk(tickets[0]),
+        **{d: fmean(height(d, number) for number in range(settings.pairs)) for d in DISTURBANCES},
+    }
 
 
 def _limit(bench: Bench, settings: Settings, seed: int) -> dict[str, Any]:
     """Return predicted and measured limits of pruning a dense network in one go."""
-    narrow = Bench(
-        request=bench.request,
-        data_name=bench.data_name,
-        examples=bench.examples,
-        model=settings.narrow,
-        prior_share=bench.prior_share,
-        n_measure=bench.n_measure,
+    narrow = replace(
+        settings.bench(bench.request, other=settings.narrow), n_measure=settings.n_limit
     )
     plan = FindPlan(train=TrainPlan(epochs=2 * settings.epochs, lr=settings.lr), levels=0)
     (dense,) = narrow.chain("narrow", plan, seed=seed)
-    found = {}
+    found: dict[str, Any] = {}
     for rule in RULES:
         limit = prune_limit(
             narrow.network(seed),
             dense,
             narrow.seen(seed),
-            rule="random" if rule == "random" else "magnitude",
+            rule=rule,
             fractions=settings.fractions,
             draws=2,
             steps=settings.settle,
@@ -316,6 +311,8 @@ def _limit(bench: Bench, settings: Settings, seed: int) -> dict[str, Any]:
         found[rule] = {
             "predicted": limit.predicted,
             "measured": limit.measured.value,
+            "settled": limit.settled,
+            "mean_curvature": limit.mean_curvature,
             "curvature": [removal.curvature.value for removal in limit.removals],
             "rise": [removal.measured.value for removal in limit.removals],
             "rise_predicted": [removal.predicted for removal in limit.removals],
@@ -323,23 +320,12 @@ def _limit(bench: Bench, settings: Settings, seed: int) -> dict[str, Any]:
     return found
 
 
-def _sparse_pairs(row: Mapping[str, Any], settings: Settings) -> list[tuple[bool, float]]:
-    """Return whether each pair of the sparser half matches, and its error barrier."""
-    found = []
-    for chain in CHAINS:
-        risks, pairs = row["chains"][chain]["risks"], row["chains"][chain]["pairs"]
-        for level in range(settings.levels // 2, settings.levels):
-            matches = risks[level + 1] <= risks[0] + settings.match
-            found.append((matches, pairs[level]["barrier"]))
-    return found
-
-
 def _measurements(rows: Sequence[Mapping[str, Any]], settings: Settings) -> tuple[Measurement, ...]:
     over = Measurement.over_seeds
-    pairs = [_sparse_pairs(row, settings) for row in rows]
-    agree = [fmean(match == (height <= settings.zero) for match, height in one) for one in pairs]
+    pairs = [sparse_pairs(row, match=settings.match) for row in rows]
     found = [
-        over("agreement of zero barrier and matching", agree),
+        over("agreement of zero barrier and matching", _agreement(rows, settings, "barrier")),
+        over("agreement, mean of the ends", _agreement(rows, settings, "barrier_above_mean")),
         over("share of matching pairs", [fmean(match for match, _ in one) for one in pairs]),
     ]
     contrast = [
@@ -352,11 +338,11 @@ def _measurements(rows: Sequence[Mapping[str, Any]], settings: Settings) -> tupl
     for chain in CHAINS:
         last = [row["chains"][chain]["risks"][-1] for row in rows]
         found.append(over(f"risk, last level, {chain}", last))
-    for chain in ("init", "late"):
-        heights = [row["pushes"][chain]["height"] for row in rows]
-        found.append(over(f"barrier after a push, {chain}", heights))
-    pushes = [[row["pushes"][chain]["height"] for row in rows] for chain in ("init", "late")]
-    found.append(over("barrier after a push, init minus late", differences(*pushes)))
+    for disturbance, words in (("push", "a push"), ("sgd", "other batches")):
+        heights = {chain: [row["rewinds"][chain][disturbance] for row in rows] for chain in REWOUND}
+        found += [over(f"barrier after {words}, {chain}", heights[chain]) for chain in REWOUND]
+        gaps = differences(heights["init"], heights["late"])
+        found.append(over(f"barrier after {words}, init minus late", gaps))
     limits = {rule: [row["limits"][rule] for row in rows] for rule in RULES}
     for rule in RULES:
         gaps = [one["measured"] - one["predicted"] for one in limits[rule]]
@@ -372,120 +358,38 @@ def _measurements(rows: Sequence[Mapping[str, Any]], settings: Settings) -> tupl
         for m, r in zip(limits["magnitude"], limits["random"], strict=True)
     ]
     found.append(over("log curvature removed, magnitude over random", flat))
-    refilled = {chain: [_refilled(row, chain) for row in rows] for chain in CHAINS}
+    shares = {chain: [refilled(row, chain) for row in rows] for chain in CHAINS}
     for chain in ("late", "rate-rewound"):
-        gaps = differences(refilled[chain], refilled["fine-tuned"])
+        gaps = differences(shares[chain], shares["fine-tuned"])
         found.append(over(f"refilled, {chain} minus fine-tuned", gaps))
     return tuple(found)
 
 
-def _refilled(row: Mapping[str, Any], chain: str) -> float:
-    """Return the share of kept weights below the pruning threshold after retraining, all levels."""
-    return fmean(one["refilled"] for one in row["chains"][chain]["pairs"])
+def _agreement(rows: Sequence[Mapping[str, Any]], settings: Settings, key: str) -> list[float]:
+    """Return the share of sparse pairs for which having no barrier says that they match."""
+    found = []
+    for row in rows:
+        pairs = sparse_pairs(row, match=settings.match, key=key)
+        found.append(fmean(match == (height <= settings.zero) for match, height in pairs))
+    return found
 
 
-def _pairs(rows: Sequence[Mapping[str, Any]]) -> Table:
-    lines = []
-    for chain in CHAINS:
-        found = [row["chains"][chain] for row in rows]
-        for level, one in enumerate(found[0]["pairs"], start=1):
-            cells = [
-                fmean(f["pairs"][level - 1][key] for f in found)
-                for key in ("barrier", "barrier_above_mean", "train_barrier", "loss_barrier")
-            ]
-            excess = fmean(f["risks"][level] - f["risks"][0] for f in found)
-            lines.append((chain, level, one["density"], excess, *cells))
-    columns = (
-        "chain",
-        "level",
-        "density",
-        "risk minus dense",
-        "error barrier, test",
-        "above the mean of the ends",
-        "error barrier, train",
-        "loss barrier, train",
-    )
-    title = "Neighbours: barrier between a level and the one before (means over seeds)"
-    return Table(title=title, columns=columns, rows=tuple(lines))
-
-
-def _limits(rows: Sequence[Mapping[str, Any]]) -> Table:
-    lines = [
-        (
-            rule,
-            *(fmean(row["limits"][rule][key] for row in rows) for key in ("predicted", "measured")),
-        )
-        for rule in RULES
-    ]
-    title = "Largest share that can go in one go, at a rise of 0.1 (means over seeds)"
-    return Table(title=title, columns=("rule", "predicted", "measured"), rows=tuple(lines))
-
-
-def _refills(rows: Sequence[Mapping[str, Any]]) -> Table:
-    pruned = [chain for chain in CHAINS if chain != "random"]
-    lines = [(chain, fmean(_refilled(row, chain) for row in rows)) for chain in pruned]
-    title = "Share of kept weights below the last pruning threshold after retraining, rescaled"
-    return Table(title=title, columns=("chain", "share"), rows=tuple(lines))
+LEFT_OUT: Final = (
+    "convolutions and normalisation, CIFAR and ImageNet, rewind points other than two, levels "
+    "beyond the last, and drops of the rate (it falls by a cosine)"
+)
 
 
 def _remarks(settings: Settings) -> tuple[str, ...]:
-    found = [
+    return (
         f"A level matches where its test risk is at most {settings.match} above the dense "
         f"network's; a barrier up to {settings.zero} counts as zero. Both are our choice.",
-        "Barriers are measured above the larger end: above the mean of the ends, as in Frankle et "
-        "al. (2020), a mere difference of the ends would count, and that is what matching means.",
+        "The rules take barriers above the larger end: above the mean of the ends, as in Frankle "
+        "et al. (2020), a mere difference of the ends would count, and that is what matching "
+        "means. The table of agreement shows both.",
         "The agreement counts the sparser half of all chains' levels, each seed giving one value.",
-        "The limit's survivors settle by L-BFGS on the examples that it is measured on.",
-    ]
-    if settings.data == "mnist":
-        trained = round(settings.prior_share * (settings.examples or 60_000))
-        found.append(
-            f"Smaller than the paper, which has ResNets on CIFAR and ImageNet: {settings.model} on "
-            f"MNIST, {trained} training examples, {settings.epochs} "
-            f"epochs per level; the pruning limit on {settings.narrow}."
-        )
-    return tuple(found)
-
-
-def _described(settings: Settings) -> dict[str, Any]:
-    described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(settings).items()}
-    return {**described, "seeds": f"1 to {settings.seeds}"}
-
-
-def _figure(rows: Sequence[Mapping[str, Any]], settings: Settings) -> "Figure":
-    figure, (left, middle, right) = panels(
-        "Neighbours, sparser half", "Pruning in one go", "Small weights after retraining"
+        f"The pruning limit is that of {settings.narrow}. Survivors settle by {settings.settle} "
+        f"steps of L-BFGS on {settings.n_limit} examples, or the prior part, that the limit is "
+        "measured on; where they stop early, the measured share is too small.",
+        *settings.smaller("ResNets on CIFAR and ImageNet", LEFT_OUT),
     )
-    for place, chain in enumerate(CHAINS):
-        points = [
-            (
-                row["chains"][chain]["risks"][k + 1] - row["chains"][chain]["risks"][0],
-                one["barrier"],
-            )
-            for row in rows
-            for k, one in enumerate(row["chains"][chain]["pairs"])
-            if k >= settings.levels // 2
-        ]
-        left.plot(*zip(*points, strict=True), "o", ms=4, color=COLOURS[place], label=chain)
-        if chain != "random":
-            right.bar(place, fmean(_refilled(row, chain) for row in rows), color=COLOURS[place])
-    left.axvline(settings.match, color=COLOURS[-1], lw=0.8)
-    left.axhline(settings.zero, color=COLOURS[-1], lw=0.8)
-    left.set_xlabel("test risk minus dense")
-    left.set_ylabel("error barrier to the level before")
-    right.set_xticks(range(len(CHAINS) - 1), CHAINS[:-1], rotation=30, fontsize="x-small")
-    for place, rule in enumerate(RULES):
-        for key, style in (("rise", "o-"), ("rise_predicted", ":")):
-            rises = [
-                fmean(row["limits"][rule][key][k] for row in rows)
-                for k in range(len(settings.fractions))
-            ]
-            label = f"{rule}, {'measured' if key == 'rise' else 'predicted'}"
-            middle.plot(settings.fractions, rises, style, color=COLOURS[place], label=label)
-    middle.axhline(0.1, color=COLOURS[-1], lw=0.8)
-    middle.set_yscale("symlog", linthresh=0.01)
-    middle.set_xlabel("share removed")
-    middle.set_ylabel("rise of the loss")
-    for axes in (left, middle):
-        axes.legend(fontsize="x-small", frameon=False)
-    return figure

@@ -61,6 +61,20 @@ def method_table(arms: Mapping[str, Any], methods: Mapping[str, Any]) -> Table:
     )
 
 
+def level_table(arms: Mapping[str, Any]) -> Table:
+    """Return the bound by item at every portrayed level of each rate, from dense to sparse."""
+    lines: list[tuple[Cell, ...]] = []
+    for rate, found in arms.items():
+        for place, one in enumerate(found[0]["portraits"]):
+            rows = [each["portraits"][place] for each in found]
+            lines.append((rate, one["level"], *_means(rows, ITEMS)))
+    return Table(
+        title="Certified levels of each rate (means over seeds). The legacy values are no bounds.",
+        columns=("rate", "level", *(title for _, title in ITEMS)),
+        rows=tuple(lines),
+    )
+
+
 def risk_table(arms: Mapping[str, Any], noisy: Mapping[str, Any]) -> Table:
     """Return the test risks of dense networks, tickets, controls and noisy tickets."""
     lines = [

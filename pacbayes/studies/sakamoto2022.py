@@ -8,24 +8,29 @@ the price of the distance, and those of the scales and the counted risk that of 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import permutations
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from pacbayes.pruning import FindPlan, TrainPlan, control
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.studies.bench import Bench, differences
 from pacbayes.studies.measurement import Measurement
+from pacbayes.studies.overlap_tables import mean_log_overlaps
 from pacbayes.studies.portrait import Effort, portrait
-from pacbayes.studies.rate_tables import geometry_table, method_table, rate_figure, risk_table
+from pacbayes.studies.rate_tables import (
+    geometry_table,
+    level_table,
+    method_table,
+    rate_figure,
+    risk_table,
+)
 from pacbayes.studies.report import Report
 from pacbayes.studies.request import StudyRequest
+from pacbayes.studies.settings import ChainSettings
 from pacbayes.studies.steps import Steps, steps
 from pacbayes.studies.verdicts import Claim, above, below
 from pacbayes.tickets import Ticket
-from pacbayes.tickets.overlap import overlap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,34 +46,20 @@ METHODS: Final = ("largest", "random", "continuous", "random-init")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What decides the study.
+class Settings(ChainSettings):
+    """What decides the study, beside what all chains have.
 
     Attributes:
-        data: name of the data.
-        examples: of them; ``None`` takes all.
-        model: the network.
-        model_args: its arguments.
         small: learning rate.
         large: learning rate.
         warmup: steps of linear rise of the arm that warms up to the large rate.
-        levels: pruning rounds.
-        fraction: removed per round.
-        epochs: per level.
         weight_decay: of SGD, which has momentum 0.9.
         noise: share of the labels drawn at random, in the arms with label noise.
-        prior_share: share of the training examples that tickets are found on.
-        seeds: how many.
         method_seeds: how many for the re-reading of other methods.
-        n_measure: examples for sharpness, curvature and volume.
         portrayed: levels whose tickets are certified and measured; the last is ``levels``.
         effort: of each certificate and its measurements.
     """
 
-    data: str = "mnist"
-    examples: int | None = 12_000
-    model: str = "mlp:784-100-10"
-    model_args: tuple[tuple[str, str], ...] = ()
     small: float = 0.01
     large: float = 0.2
     warmup: int = 100
@@ -77,17 +68,10 @@ class Settings:
     epochs: int = 3
     weight_decay: float = 1e-4
     noise: str = "0.4"
-    prior_share: float = 0.5
-    seeds: int = 3
     method_seeds: int = 2
     n_measure: int = 300
     portrayed: tuple[int, ...] = (3,)
     effort: Effort = field(default_factory=Effort)
-
-    @property
-    def density(self) -> float:
-        """Density of the last level."""
-        return math.pow(1 - self.fraction, self.levels)
 
 
 SETTINGS: Final = {
@@ -196,15 +180,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings: instead of those of the size, for tests.
     """
     settings = settings or SETTINGS[request.size]
-    bench = Bench(
-        request=request,
-        data_name=settings.data,
-        examples=settings.examples,
-        model=settings.model,
-        model_args=settings.model_args,
-        prior_share=settings.prior_share,
-        n_measure=settings.n_measure,
-    )
+    bench = settings.bench(request)
     seeds = range(1, settings.seeds + 1)
     few = range(1, settings.method_seeds + 1)
     total = len(seeds) * (len(RATES) + 2) + len(few) * (len(METHODS) + 1)
@@ -221,8 +197,13 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         size=request.size,
         claims=claims(),
         measurements=_measurements(arms, noisy, methods),
-        settings=_described(settings),
-        tables=(geometry_table(arms), method_table(arms, methods), risk_table(arms, noisy)),
+        settings=settings.described(),
+        tables=(
+            geometry_table(arms),
+            method_table(arms, methods),
+            level_table(arms),
+            risk_table(arms, noisy),
+        ),
         remarks=_remarks(settings),
         seconds=todo.seconds,
         processor=todo.processor,
@@ -323,12 +304,9 @@ def _overlaps(bench: Bench, settings: Settings, seed: int) -> dict[str, float]:
     """Return for each last ticket of a seed the mean log overlap over chance with the others."""
     plans = {rate: _plan(settings, rate) for rate in RATES}
     plans |= {method: _method_plan(settings, method) for method in METHODS}
-    masks = {arm: bench.chain(arm, plan, seed=seed)[-1].mask for arm, plan in plans.items()}
-    logs: dict[str, list[float]] = {arm: [] for arm in masks}
-    for first, second in permutations(masks, 2):
-        found = overlap([masks[first], masks[second]]).whole
-        logs[first].append(math.log((found.common + 0.5) / (found.expected + 0.5)))
-    return {arm: fmean(values) for arm, values in logs.items()}
+    return mean_log_overlaps(
+        {arm: bench.chain(arm, plan, seed=seed)[-1].mask for arm, plan in plans.items()}
+    )
 
 
 def _last(arms: Mapping[str, Any], rate: str, key: str) -> list[float]:
@@ -397,8 +375,15 @@ def _noise_costs(arms: Mapping[str, Any], noisy: Mapping[str, Any]) -> list[floa
     return differences(costs["small"], costs["large"])
 
 
+LEFT_OUT: Final = (
+    "convolutions and normalisation, CIFAR-10 and CIFAR-100, augmentation, 30,000 steps with two "
+    "drops of the rate (here it falls by a cosine), SAM, rates between and beyond the two, other "
+    "shares of label noise, and levels beyond the last"
+)
+
+
 def _remarks(settings: Settings) -> tuple[str, ...]:
-    found = [
+    return (
         "Comparisons are paired: both rates share initial weights, split and order of batches.",
         "The certificate's posterior starts at the ticket and is fitted on the certificate part, "
         "so its nats tell what the neighbourhood of the ticket costs, not the ticket itself.",
@@ -406,21 +391,10 @@ def _remarks(settings: Settings) -> tuple[str, ...]:
         f"Expected sharpness: rise of the error under noise of scale {settings.effort.scale} on "
         "kept weights, on examples that training saw; curvature of the cross-entropy there.",
         "One certificate per ticket at delta 0.05, each for itself; nothing is claimed of all.",
-    ]
-    if settings.data == "mnist":
-        found.append(
-            f"Smaller than the paper, which has ResNet-20 on CIFAR-10: {settings.model} on "
-            f"{settings.examples or 60_000} examples of MNIST, "
-            f"{settings.levels} levels to density {settings.density:.3f}, {settings.epochs} epochs "
-            "each, so the small rate is undertrained (see the dense risks), and part of its "
-            "tickets' advantage is one of speed. There is no normalisation in this network."
-        )
-    return tuple(found)
-
-
-def _described(settings: Settings) -> dict[str, Any]:
-    described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(settings).items()}
-    return {**described, "seeds": f"1 to {settings.seeds}"}
+        "Where the dense risks of both rates differ, the small rate had too few steps, and part "
+        "of its tickets' advantage is one of speed.",
+        *settings.smaller("ResNet-20 on CIFAR-10 and CIFAR-100", LEFT_OUT),
+    )
 
 
 def _tickets(

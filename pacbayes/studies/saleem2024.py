@@ -6,7 +6,7 @@ loss and that of the error are measured here.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from statistics import fmean
@@ -21,6 +21,7 @@ from pacbayes.studies.figure import COLOURS, panels
 from pacbayes.studies.measurement import Measurement
 from pacbayes.studies.report import Report, Table
 from pacbayes.studies.request import StudyRequest
+from pacbayes.studies.settings import ChainSettings
 from pacbayes.studies.steps import Steps, steps
 from pacbayes.studies.verdicts import Claim, above, below
 from pacbayes.tickets import Ticket
@@ -38,47 +39,24 @@ ARMS: Final = (*CHAINS, "one-shot", "re-initialised")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What decides the study.
+class Settings(ChainSettings):
+    """What decides the study, beside what all chains have.
 
     Attributes:
-        data: name of the data.
-        examples: of them; ``None`` takes all.
-        model: the network.
-        model_args: its arguments.
         lr: learning rate of SGD with momentum 0.9.
         rewind: step of the rewind point; ``None`` rewinds to the initial weights.
-        levels: pruning rounds.
-        fraction: removed per round.
-        epochs: per level.
-        prior_share: share of the training examples that training sees.
-        seeds: how many.
-        n_measure: examples of each measurement.
         points: of each segment.
         rise: of the cross-entropy that bounds a volume, and the sublevel set.
         rays: of each volume.
     """
 
-    data: str = "mnist"
-    examples: int | None = 12_000
-    model: str = "mlp:784-100-10"
-    model_args: tuple[tuple[str, str], ...] = ()
     lr: float = 0.1
     rewind: int | None = None
     levels: int = 4
     fraction: float = 0.45
-    epochs: int = 2
-    prior_share: float = 0.5
-    seeds: int = 3
-    n_measure: int = 500
     points: int = 9
     rise: float = 0.1
     rays: int = 6
-
-    @property
-    def density(self) -> float:
-        """Density of the last level."""
-        return math.pow(1 - self.fraction, self.levels)
 
 
 SETTINGS: Final = {
@@ -164,15 +142,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings: instead of those of the size, for tests.
     """
     settings = settings or SETTINGS[request.size]
-    bench = Bench(
-        request=request,
-        data_name=settings.data,
-        examples=settings.examples,
-        model=settings.model,
-        model_args=settings.model_args,
-        prior_share=settings.prior_share,
-        n_measure=settings.n_measure,
-    )
+    bench = settings.bench(request)
     with steps(
         request, settings, study="saleem2024", total=settings.seeds * (len(ARMS) + 1)
     ) as todo:
@@ -183,7 +153,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         size=request.size,
         claims=claims(),
         measurements=_measurements(rows),
-        settings=_described(settings),
+        settings=settings.described(rewind=settings.rewind or "init"),
         tables=(_stages(rows), _arms(rows)),
         remarks=_remarks(settings),
         seconds=todo.seconds,
@@ -384,8 +354,14 @@ def _arms(rows: Sequence[Mapping[str, Any]]) -> Table:
     return Table(title=title, columns=columns, rows=tuple(lines))
 
 
+LEFT_OUT: Final = (
+    "convolutions and normalisation, CIFAR-10, levels beyond the last, rewind points after the "
+    "first step, and the paper's own measure of volume, which could not be read"
+)
+
+
 def _remarks(settings: Settings) -> tuple[str, ...]:
-    found = [
+    return (
         "Volume: random rays up to a rise of the training cross-entropy by "
         f"{settings.rise}, in units of each tensor's kept weights; compared per dimension, since "
         "volumes of different densities live in different dimensions.",
@@ -395,20 +371,8 @@ def _remarks(settings: Settings) -> tuple[str, ...]:
         "single stage, from the dense network.",
         "Escape: distance of the retrained network from the network right after pruning, over the "
         "norm of the latter.",
-    ]
-    if settings.data == "mnist":
-        trained = round(settings.prior_share * (settings.examples or 60_000))
-        found.append(
-            f"Smaller than the paper, which has ResNet-20 and VGG-16 on CIFAR-10: {settings.model} "
-            f"on MNIST, {trained} training examples, "
-            f"{settings.epochs} epochs per level."
-        )
-    return tuple(found)
-
-
-def _described(settings: Settings) -> dict[str, Any]:
-    described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(settings).items()}
-    return {**described, "seeds": f"1 to {settings.seeds}", "rewind": settings.rewind or "init"}
+        *settings.smaller("ResNet-20 and VGG-16 on CIFAR-10", LEFT_OUT),
+    )
 
 
 def _figure(rows: Sequence[Mapping[str, Any]]) -> "Figure":

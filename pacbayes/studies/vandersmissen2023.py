@@ -7,7 +7,7 @@ due to that.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +25,7 @@ from pacbayes.studies.overlap_tables import (
 )
 from pacbayes.studies.report import Report
 from pacbayes.studies.request import StudyRequest
+from pacbayes.studies.settings import ChainSettings
 from pacbayes.studies.steps import Steps, steps
 from pacbayes.studies.verdicts import Claim, Rule, above, below, between
 from pacbayes.tickets.overlap import overlap
@@ -43,42 +44,29 @@ GROUPS: Final = ("spread", "sign_flips", "moved")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What decides the study.
+class Settings(ChainSettings):
+    """What decides the study, beside what all chains have.
 
     Attributes:
-        data: name of the data.
-        examples: of them; ``None`` takes all.
-        model: the network.
         deep: a narrow, deep network in which layers can collapse.
         scores: criteria whose risks are compared; the first three make the overlap.
-        levels: pruning rounds.
-        fraction: removed per round.
         rewind: ``init`` or a step.
-        epochs: per level.
         lr: learning rate.
         momentum: of SGD.
         weight_decay: of SGD.
-        prior_share: share of the training examples that training sees.
-        seeds: how many.
         collapse: densities of the search for a collapse, falling.
     """
 
-    data: str = "mnist"
-    examples: int | None = 12_000
     model: str = "mlp:784-100-50-10"
     deep: str = "mlp:784-50-50-50-50-10"
     scores: tuple[ScoreName, ...] = CRITERIA
-    levels: int = 5
     fraction: float = 0.5
     rewind: int | None = None
-    epochs: int = 2
     lr: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 0.0
-    prior_share: float = 0.5
-    seeds: int = 3
     collapse: tuple[float, ...] = (0.1, 0.01, 0.001, 0.0004)
+    n_measure: int = 1000
 
 
 SETTINGS: Final = {
@@ -195,14 +183,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         settings: instead of those of the size, for tests.
     """
     settings = settings or SETTINGS[request.size]
-    bench = Bench(
-        request=request,
-        data_name=settings.data,
-        examples=settings.examples,
-        model=settings.model,
-        prior_share=settings.prior_share,
-        n_measure=1000,
-    )
+    bench = settings.bench(request)
     arms = len(settings.scores) + 3 + len(CRITERIA)
     with steps(request, settings, study="vandersmissen2023", total=arms * settings.seeds) as todo:
         rows = [_of_seed(bench, settings, seed, todo) for seed in range(1, settings.seeds + 1)]
@@ -212,7 +193,7 @@ def study(request: StudyRequest, settings: Settings | None = None) -> "tuple[Rep
         size=request.size,
         claims=claims(list(rows[0]["overlap"]["tensors"])),
         measurements=_measurements(rows, settings),
-        settings=_described(settings),
+        settings=settings.described(rewind=settings.rewind or "init"),
         tables=(
             score_table(rows, settings.scores),
             overlap_table(rows),
@@ -311,14 +292,7 @@ def _survival(bench: Bench, settings: Settings, seed: int) -> dict[str, Any]:
 
 
 def _collapse(bench: Bench, settings: Settings, score: ScoreName, seed: int) -> dict[str, Any]:
-    deep = Bench(
-        request=bench.request,
-        data_name=bench.data_name,
-        examples=bench.examples,
-        model=settings.deep,
-        prior_share=bench.prior_share,
-        n_measure=bench.n_measure,
-    )
+    deep = settings.bench(bench.request, other=settings.deep)
     densities = settings.collapse
     plan = _plan(settings, score, levels=len(densities), densities=densities)
     chain = deep.chain(f"deep_{score}", plan, seed=seed)
@@ -384,25 +358,22 @@ def _spared(level: Mapping[str, Any], name: str) -> float:
     return math.log((kept + 0.5) / entries / level["density"])
 
 
+LEFT_OUT: Final = (
+    "convolutions, residual shortcuts and normalisation, CIFAR-10 and TinyImageNet, levels beyond "
+    "the last (the paper's go on to 99.99 % sparsity), and rewinding to a later step"
+)
+
+
 def _remarks(settings: Settings) -> tuple[str, ...]:
-    found = [
+    return (
         "Intervals are over seeds: initial weights, split and order of batches all differ.",
         "Chance keeps the number of connections of each mask in each tensor. Ratios are taken of "
         "counts plus one half, so that an empty overlap has a logarithm.",
         "The rule of equal accuracy allows 0.01 of risk, our choice.",
         "Steadiness counts a connection as zero at a level that does not keep it; common and other "
         "connections are both kept at the last level.",
-    ]
-    if settings.data == "mnist":
-        trained = round(settings.prior_share * (settings.examples or 60_000))
-        found.append(
-            f"Smaller than the paper: {settings.model} on MNIST, "
-            f"{trained} training examples, {settings.epochs} epochs "
-            f"per level; collapse is looked for in {settings.deep}, where the paper has VGG-16."
-        )
-    return tuple(found)
-
-
-def _described(settings: Settings) -> dict[str, Any]:
-    described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(settings).items()}
-    return {**described, "seeds": f"1 to {settings.seeds}", "rewind": settings.rewind or "init"}
+        f"Collapse is looked for in {settings.deep}.",
+        *settings.smaller(
+            "LeNet-300-100 on MNIST with 40 epochs per level, and VGG-16 and ResNets", LEFT_OUT
+        ),
+    )
