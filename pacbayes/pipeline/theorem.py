@@ -110,6 +110,11 @@ def _issue(
         references=found.references,
         priors_tried=request.priors_tried,
         union=[*paid, *stage.subject.choices, *union],
-        environment=environment(),
+        environment=_environment(),
         **theorem,
     )
+
+
+def _environment() -> dict[str, str | int]:
+    """Return what the document says of the machine; threads are fewer where processes are more."""
+    return {key: value for key, value in environment().items() if key != "threads"}

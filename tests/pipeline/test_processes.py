@@ -13,13 +13,17 @@ import pytest
 pytestmark = pytest.mark.slow
 
 NETWORK = ["--model", "mlp:64-16-10", "--data", "digits", "-q"]
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "pacbayes"]
 
 
-def pacbayes(*arguments: str, alone: bool = True) -> subprocess.CompletedProcess[str]:
+def pacbayes(
+    *arguments: str, alone: bool = True, threads: int = 1
+) -> subprocess.CompletedProcess[str]:
     start = ["-m", "pacbayes"] if alone else TORCHRUN
     command = [sys.executable, *start, *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,24 @@ def test_two_processes_give_the_certificate_of_one(site: Path) -> None:
     assert (out / "certificate.json").read_bytes() == (
         site / "one" / "certificate.json"
     ).read_bytes()
+
+
+def test_one_process_of_two_threads_gives_the_certificate_of_two_of_one(tmp_path: Path) -> None:
+    """Torchrun gives each process one thread; long sums would show another order."""
+    network = ["--model", "mlp:64-700-700-10", "--data", "digits", "-q"]
+    found = pacbayes("find", *network, "--levels", "0", "--epochs", "2", "--split", "0.5",
+                     "--out", str(tmp_path / "run"))  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    ticket, out = str(tmp_path / "run" / "level_00"), tmp_path / "out"
+    certificates = []
+    for processes in (1, 2):
+        done = pacbayes("certify", ticket, *network, "--epochs", "1", "--draws", "20",
+                        "--out", str(out), alone=processes == 1, threads=3 - processes)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        certificates.append((out / "certificate.json").read_bytes())
+        for counted in (out / "ticket").glob("*draws*"):
+            counted.unlink()
+    assert certificates[0] == certificates[1]
 
 
 def test_two_processes_fit_together(site: Path) -> None:
