@@ -6,8 +6,10 @@ seen, and a mask that has not seen them either. Nothing here looks at the certif
 
 import copy
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +17,14 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from pacbayes.data import Data, Examples, Split
+from pacbayes.models.statistics import tracking_layers
 from pacbayes.runtime.files import write_tensors
 from pacbayes.runtime.progress import progress
 from pacbayes.runtime.seeds import Seeds
 from pacbayes.tickets import IndexSet, Mask, Provenance, Ticket
+
+LOOKED_AT: Final = 10_000
+"""Images that running statistics are taken from in the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +32,17 @@ class AugmentedPlan:
     """How the network is trained.
 
     Attributes:
-        density: fraction of the weights (not biases) that is kept in the end.
+        density: fraction of the weights (not biases) that is kept in the end; all that are not
+            learned stay.
         epochs: passes while the mask shrinks; it is fixed from 60 % of them on.
         tuning: further passes with the mask fixed, from the averaged weights.
         lr: peak learning rate of SGD with Nesterov momentum; halved for the tuning.
         batch_size: examples per step.
         smoothing: of the labels.
         weight_decay: L2 penalty.
+        averaging: share of the old average that a step in the second half leaves.
+        distortion: of the images; a key of ``DISTORTIONS``.
+        bfloat16: convolve and multiply in bfloat16, which is fast where the processor has it.
     """
 
     density: float = 0.0499
@@ -42,6 +52,9 @@ class AugmentedPlan:
     batch_size: int = 128
     smoothing: float = 0.02
     weight_decay: float = 5e-4
+    averaging: float = 0.998
+    distortion: Literal["bent", "shifted"] = "bent"
+    bfloat16: bool = False
 
     def density_at(self, done: float) -> float:
         """Return the density when a share of the epochs is done: cubic (Zhu and Gupta 2017)."""
@@ -66,6 +79,27 @@ def distorted(images: Tensor, generator: torch.Generator) -> Tensor:
     bend = torch.randn(count, 2, 6, 6, generator=generator) * 0.035
     bend = F.interpolate(bend, size=(rows, columns), mode="bicubic", align_corners=True)
     return F.grid_sample(images, grid + bend.permute(0, 2, 3, 1), align_corners=True)
+
+
+def shifted(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return images shifted by up to two pixels each way, half of them turned left to right."""
+    count, _, rows, columns = images.shape
+    padded = F.pad(images, (2, 2, 2, 2), mode="reflect")
+    offsets = torch.randint(5, (2, count, 1), generator=generator)
+    turned = torch.rand(count, 1, generator=generator) < 0.5
+    down = torch.arange(rows) + offsets[0]
+    across = torch.arange(columns) + offsets[1]
+    across = torch.where(turned, across.flip(1), across)
+    which = torch.arange(count)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[which, down[:, :, None], across[:, None, :]].permute(
+        0, 3, 1, 2
+    )
+
+
+DISTORTIONS: Final[dict[str, Callable[[Tensor, torch.Generator], Tensor]]] = {
+    "bent": distorted,
+    "shifted": shifted,
+}
 
 
 def sparse_ticket(
@@ -102,19 +136,25 @@ def sparse_ticket(
     total = len(data.train.labels)
     nothing = IndexSet.none(total)
     mask = Mask({name: kept.bool() for name, kept in run.kept.items()})
+    trained = mask.apply(run.average)
+    buffers = run.statistics(trained, part)
     return Ticket(
         init={name: p.detach().clone() for name, p in model.named_parameters()},
         mask=mask,
-        trained=mask.apply(run.average),
+        trained=trained,
+        buffers=buffers,
         provenance=Provenance(
             data=data.digest,
             init=nothing,
             mask=split.prior,
             trained=split.prior,
-            buffers=nothing,
+            buffers=split.prior if buffers else nothing,
         ),
         level=1,
-        notes={"method": "gradual magnitude pruning, distorted images", "normalize": "none"},
+        notes={
+            "method": f"gradual magnitude pruning, {plan.distortion} images",
+            "normalize": "none",
+        },
     )
 
 
@@ -132,7 +172,7 @@ class _Run:
     def begin(cls, model: nn.Module, plan: AugmentedPlan) -> "_Run":
         network = copy.deepcopy(model).train()
         optimizer = torch.optim.SGD(
-            network.parameters(),
+            [p for p in network.parameters() if p.requires_grad],
             lr=plan.lr,
             momentum=0.9,
             nesterov=True,
@@ -146,6 +186,10 @@ class _Run:
     def weights(self) -> dict[str, Tensor]:
         """Current weights by name, sharing memory with the network."""
         return {name: p.data for name, p in self.network.named_parameters()}
+
+    @property
+    def _learned(self) -> list[tuple[str, nn.Parameter]]:
+        return [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
 
     @property
     def density(self) -> float:
@@ -168,14 +212,37 @@ class _Run:
             self.optimizer.param_groups[0]["lr"] = self._rate(done, tuning)
             if not tuning and self._is_pruning_step(step, len(order)):
                 self._prune(plan.density_at(done))
-            logits = self.network(distorted(part.inputs[rows], generator))
+            images = DISTORTIONS[plan.distortion](part.inputs[rows], generator)
+            logits = self._logits(images)
             loss = F.cross_entropy(logits, part.labels[rows], label_smoothing=plan.smoothing)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
-            self._mask_and_average(keep=0.998 if tuning or done > 0.5 else 0.9)
+            self._mask_and_average(keep=plan.averaging if tuning or done > 0.5 else 0.9)
             total += float(loss.detach())
         return total / len(order)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        if not self.plan.bfloat16:
+            logits: Tensor = self.network(images)
+            return logits
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        return logits.float()
+
+    def statistics(self, weights: Mapping[str, Tensor], part: Examples) -> dict[str, Tensor]:
+        """Return the buffers at some weights: means over images of the part as they are."""
+        network = copy.deepcopy(self.network)
+        for name, parameter in network.named_parameters():
+            parameter.data.copy_(weights[name])
+        for layer in tracking_layers(network).values():
+            layer.reset_running_stats()
+            layer.momentum = None  # each batch counts as much as any other
+        if any(True for _ in network.buffers()):
+            with torch.no_grad():
+                for inputs in part.inputs[:LOOKED_AT].split(500):
+                    network(inputs)
+        return {name: tensor.clone() for name, tensor in network.named_buffers()}
 
     def _rate(self, done: float, tuning: bool) -> float:
         if tuning:
@@ -195,10 +262,12 @@ class _Run:
         self.optimizer.state.clear()
 
     def _prune(self, density: float) -> None:
-        sizes = torch.cat([self.weights[name].abs().flatten() for name in self.kept])
-        removed = min(max(math.ceil((1 - density) * sizes.numel()), 1), sizes.numel())
+        entries = sum(kept.numel() for kept in self.kept.values())
+        names = [name for name, _ in self._learned if name in self.kept]
+        sizes = torch.cat([self.weights[name].abs().flatten() for name in names])
+        removed = min(max(math.ceil((1 - density) * entries), 1), sizes.numel())
         limit = sizes.kthvalue(removed).values
-        for name in self.kept:
+        for name in names:
             self.kept[name] = (self.weights[name].abs() > limit).float()
 
     def _mask_and_average(self, *, keep: float) -> None:
@@ -211,7 +280,8 @@ class _Run:
         tensors = {f"weights/{k}": t.clone() for k, t in self.weights.items()}
         tensors |= {f"average/{k}": t for k, t in self.average.items()}
         tensors |= {f"kept/{k}": t for k, t in self.kept.items()}
-        for name, parameter in self.network.named_parameters():
+        tensors |= {f"buffers/{k}": t for k, t in self.network.named_buffers()}
+        for name, parameter in self._learned:
             momentum = self.optimizer.state[parameter]["momentum_buffer"]
             tensors[f"momentum/{name}"] = momentum.clone()
         write_tensors(journal, tensors, {"epoch": str(epoch)})
@@ -227,8 +297,11 @@ class _Run:
                 self.average[name] = stored.get_tensor(f"average/{name}")
                 if name in self.kept:
                     self.kept[name] = stored.get_tensor(f"kept/{name}")
+            for name, parameter in self._learned:
                 momentum = stored.get_tensor(f"momentum/{name}")
                 self.optimizer.state[parameter]["momentum_buffer"] = momentum
+            for name, tensor in self.network.named_buffers():
+                tensor.copy_(stored.get_tensor(f"buffers/{name}"))
         return epoch
 
 

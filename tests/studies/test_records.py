@@ -21,6 +21,7 @@ PUBLISHED = {
     "mnist-init-dense": (Decimal("0.3155"), 0.0),
     "mnist-hard-mask": (Decimal("0.31"), 0.9),
     "cifar10-init": (Decimal("0.7412"), 0.9),
+    "cifar10-split": (Decimal("0.1667"), 0.9),
     "mnist-code": (Decimal("0.116"), 0.0),
     "mnist-split": (Decimal("0.0155"), 0.95),
     "mnist-split-one": (Decimal("0.0123"), 0.95),
