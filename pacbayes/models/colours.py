@@ -25,7 +25,7 @@ class Damped(nn.Module):
         return DAMPING * x
 
 
-def network(*, widths: str = "64-256-256", side: int = 32, classes: int = 10) -> nn.Sequential:
+def network(*, widths: str = "64-128-256", side: int = 32, classes: int = 10) -> nn.Sequential:
     """Return a fixed 2 by 2 filter bank and three or so groups of two 3 by 3 convolutions.
 
     The bank takes sums and differences of neighbouring pixels and of colours, each with both
@@ -54,7 +54,7 @@ def network(*, widths: str = "64-256-256", side: int = 32, classes: int = 10) ->
     texts = widths.split("-")
     sizes = [int(text) for text in texts if text.isascii() and text.isdecimal()]
     if len(sizes) != len(texts) or not all(sizes) or (side - 1) >> len(sizes) < 1:
-        raise UsageError(f"expected widths such as 64-256-256, got {widths!r}")
+        raise UsageError(f"expected widths such as 64-128-256, got {widths!r}")
     bank = filter_bank()
     steps: OrderedDict[str, nn.Module] = OrderedDict()
     first = nn.Conv2d(bank.shape[1], len(bank), 2, bias=False)
