@@ -1,7 +1,9 @@
 """Why tickets generalise: barriers, curvature, sharpness, volume and distance of tickets.
 
 Every result is a frozen dataclass of its own type, an estimate without any guarantee: none of
-them can be written as a certificate or gated on.
+them can be written as a certificate or gated on. ``certificate.Estimate`` is another thing, a risk
+in [0, 1] that failed to become a certificate; nothing in this room is a risk bound, and the room
+knows nothing of certificates. What is sampled carries its interval, see ``Sampled``.
 """
 
 from pacbayes.landscape.barriers import Barrier, Sublevel, barrier, chain, same_sublevel_set

@@ -202,6 +202,8 @@ REMARKS: Final = (
     "The full text could not be read: the form of the data (orthogonal signals, noise elsewhere) "
     "and of the network is ours, so are sizes and thresholds of the rules.",
     "Masks keep a fixed number of weights at random places: the Bernoulli mask given its count.",
+    "Over-pruned masks may keep the signal of a class by luck, so their risks spread; those of "
+    "masks that kept none are measured apart, and no rule asks for them.",
     "Gradient descent takes all examples at once, with momentum 0.9.",
     "The prior is centred at the initial weights and contains the mask at no cost; the posterior "
     "is fitted on the same examples that training saw, as PAC-Bayes allows.",
@@ -277,6 +279,11 @@ def _measurements(rows: Sequence[dict[str, Any]], settings: Settings) -> tuple[M
         for d in (1.0, most)
     }
     checks = [row[law] for row in rows for law in ("fitted", "trained")]
+    lost = [row for row in rows if row["density"] == most and not row["signals"]]
+    name = "risk, over-pruned, no signal left"
+    bare = (
+        over(name, [row["risk"] for row in lost]) if lost else Measurement.unknown(name, "no such")
+    )
     return (
         over("train error, mild", values(mild, "train_error")),
         over("risk, mild minus dense", minus(values(mild, "risk"), values(1.0, "risk"))),
@@ -287,6 +294,7 @@ def _measurements(rows: Sequence[dict[str, Any]], settings: Settings) -> tuple[M
         over("train error, over-pruned", values(most, "train_error")),
         over("train loss, over-pruned", values(most, "train_loss")),
         over("risk, over-pruned", values(most, "risk")),
+        bare,
         over("signal over noise, dense", ratio[1.0]),
         over("signal over noise, over-pruned", ratio[most]),
         over("risk, steepest inner density", values(steep, "risk")),
