@@ -27,6 +27,7 @@ TINY: dict[str, dict[str, Any]] = {
         "levels": 2,
         "late": 2,
         "narrow": "mlp:64-6-10",
+        "narrow_epochs": 1,
         "n_measure": 60,
         "points": 3,
         "fractions": (0.5, 0.9),
