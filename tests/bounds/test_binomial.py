@@ -164,6 +164,7 @@ def test_a_delta_near_one_is_inverted_below_the_observed_rate() -> None:
 
 
 def test_above_the_largest_size_chernoff_is_published() -> None:
+    assert LARGEST_TRIALS == 10**10
     trials = LARGEST_TRIALS + 1
     value = binomial_upper(errors=1000, trials=trials, delta="0.05")
     risk = Fraction(1000, trials)

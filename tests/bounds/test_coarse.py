@@ -161,6 +161,17 @@ def test_inverted_tails() -> None:
             assert decided(priced - oracle.tail(errors, trials, Fraction(paid)))
 
 
+def test_tails_of_more_trials_than_are_summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binomial, "LARGEST_TRIALS", 0)
+    rng = dice(9)
+    for _ in range(100):
+        errors, trials = random_counts(rng)
+        delta = Fraction(rng.randrange(1, 240), 1000 + rng.randrange(7))
+        value = bounds.binomial_upper(errors=errors, trials=trials, delta=delta)
+        exponent = -ball(delta).log() / trials
+        assert value == 1 or oracle.kl_holds(Fraction(errors, trials), exponent, value)
+
+
 def test_theorems() -> None:
     rng = dice(8)
     for _ in range(300):
