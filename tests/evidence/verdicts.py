@@ -11,7 +11,7 @@ from pacbayes.certificate.checker import canonical
 from tests.certificate import flint_checker
 from tests.evidence.checkers import documents, mutated
 
-CERTIFICATES, CHANGES = 300, 6
+CERTIFICATES, CHANGES = 100, 12
 
 
 def main() -> None:
