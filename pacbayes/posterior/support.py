@@ -53,9 +53,13 @@ class SparseMatrix:
             shape=(height, width),
         )
 
+    def with_values(self, values: Tensor) -> Tensor:
+        """Return the matrix with the given kept entries, in compressed row storage."""
+        return _compressed(self.rows, self.columns, values, self.shape)
+
     def matmul(self, values: Tensor, x: Tensor) -> Tensor:
         """Return the matrix times x of shape (columns, B)."""
-        return _compressed(self.rows, self.columns, values, self.shape) @ x
+        return self.with_values(values) @ x
 
     def matmul_turned(self, values: Tensor, x: Tensor) -> Tensor:
         """Return the transposed matrix times x of shape (rows, B)."""

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from pacbayes.posterior import Layer, ParameterUses, SpikeAndSlab, UnsupportedUseError, layers
 from pacbayes.risk.drawn import Entries, drawn_layer, patches_of
 from pacbayes.risk.gated import Gated
+from pacbayes.risk.linear_law import LinearLaw, Moments
 from pacbayes.risk.noise import BlockNoise
 
-Moments = tuple[Tensor, Tensor]
 MEMORY = 600_000_000
 """Bytes that the weights drawn at once may take; it bounds memory, not the law."""
 BYTES_PER_ENTRY = 12
@@ -79,6 +78,7 @@ class Layered:
 
     model: nn.Module
     posterior: SpikeAndSlab
+    linear: dict[str, LinearLaw]
     entries: dict[str, Entries]
     normals: int
     chunk: int
@@ -89,18 +89,21 @@ class Layered:
     ) -> Self:
         """Return the design for a network whose layers are known."""
         entries = {name: Entries.of(posterior, name) for name in posterior.mean}
+        linear = {}
         drawn, normals = 0, 0
         for layer in found:
             support = entries[layer.weight].support
+            bias = None if layer.bias is None else entries[layer.bias]
             if layer.local:
+                linear[layer.weight] = LinearLaw.of(entries[layer.weight], bias)
                 normals += support.shape[0]
             else:
-                normals += support.count
-                normals += 0 if layer.bias is None else entries[layer.bias].support.count
+                normals += support.count + (0 if bias is None else bias.support.count)
                 drawn = max(drawn, support.shape.numel())
         return cls(
             model=model,
             posterior=posterior,
+            linear=linear,
             entries=entries,
             normals=normals,
             chunk=max(1, min(LAYER_ENTRIES, memory // BYTES_PER_ENTRY) // max(drawn, 1)),
@@ -121,17 +124,17 @@ class Layered:
         patches: dict[str, Tensor | None] = {}
 
         def handle(layer: Layer, inputs: Tensor, noise: BlockNoise) -> Tensor:
-            weight = self.entries[layer.weight]
-            bias = None if layer.bias is None else self.entries[layer.bias]
             first = inputs.data_ptr() == x.data_ptr() and inputs.numel() == x.numel()
             first = first and inputs.is_contiguous()
             if not layer.local:
+                weight = self.entries[layer.weight]
+                bias = None if layer.bias is None else self.entries[layer.bias]
                 if first and layer.weight not in patches:
                     patches[layer.weight] = patches_of(layer, inputs, weight.support.shape)
                 known = patches.get(layer.weight) if first else None
                 return drawn_layer(layer, inputs, noise, weight=weight, bias=bias, patches=known)
             found = moments.get(layer.weight) if first else None
-            found = found or _moments(inputs, weight, bias)
+            found = found or self.linear[layer.weight].moments(inputs)
             if first:
                 moments[layer.weight] = found
             centre, deviation = found
@@ -147,22 +150,6 @@ class Layered:
             return out
 
         return logits
-
-
-def _moments(x: Tensor, weight: Entries, bias: Entries | None) -> Moments:
-    """Return mean and standard deviation of a linear layer's outputs, (B, outputs) each."""
-    square, variance = x.square(), weight.scale.square()
-    support = weight.support
-    if support.matrix is None:
-        centre = F.linear(x, support.spread(weight.mean))
-        spread = F.linear(square, support.spread(variance))
-    else:
-        centre = support.matrix.matmul(weight.mean, x.t()).t().contiguous()
-        spread = support.matrix.matmul(variance, square.t()).t().contiguous()
-    if bias is not None:
-        centre += bias.support.spread(bias.mean)
-        spread += bias.support.spread(bias.scale.square())
-    return centre, spread.sqrt_()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ class Entries:
     def draw(self, rows: int, noise: BlockNoise) -> Tensor:
         """Return one array per example, (B, *shape), gates included; only kept ones use noise."""
         normal = noise.normal(self.name, rows, self.support.count)
-        slab = torch.addcmul(self.mean, self.scale, normal)
+        slab = torch.addcmul(self.mean, self.scale, normal, out=normal)
         if self.inclusion is not None:
             slab.mul_(noise.uniform(self.name, *slab.shape) < self.inclusion)
         return self.support.spread(slab)

@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from pacbayes.posterior import SpikeAndSlab
 from pacbayes.risk.designs import General, Layered, design_for
-from pacbayes.risk.noise import BlockNoise
+from pacbayes.risk.noise import CACHED, BlockNoise
 from tests.networks import EVERY, GENERAL, LAYERED, build, convnet
 from tests.posterior.laws import posterior_around, random_mask, weights_of
 
@@ -169,3 +169,27 @@ def test_noise_is_standard_normal() -> None:
 
     drawn = BlockNoise(root=11, draw=0, block=0, names=("a",)).normal("a", 1000, 1000)
     assert stats.kstest(drawn.double().numpy().ravel(), "norm").pvalue > 1e-6
+
+
+def test_noise_is_box_and_mullers_in_double_precision() -> None:
+    """Each pair from one word of the stream, by the textbook's formula, within float32."""
+    rows, columns = 3, 7
+    drawn = BlockNoise(root=11, draw=2, block=1, names=("a", "b")).normal("b", rows, columns)
+    stream = np.random.SFC64(np.random.SeedSequence([11, 2, 1, 1]))
+    for row in drawn.double().numpy():
+        words = [int(word) for word in stream.random_raw((columns + 1) // 2)]
+        radii = [math.sqrt(-2 * math.log(((w >> 24) + 0.5) / 2**40)) for w in words]
+        angles = [2 * math.pi * (w % 2**24) / 2**24 for w in words]
+        expected = [
+            r * f(a) for f in (math.cos, math.sin) for r, a in zip(radii, angles, strict=True)
+        ]
+        assert np.allclose(row, expected[:columns], rtol=1e-6, atol=4e-6)
+
+
+@pytest.mark.parametrize("columns", [1, 84, 1001, CACHED])
+def test_noise_has_the_same_bits_however_rows_are_cut(columns: int) -> None:
+    rows = 90
+    whole = BlockNoise(root=3, draw=0, block=0, names=("a",)).normal("a", rows, columns)
+    noise = BlockNoise(root=3, draw=0, block=0, names=("a",))
+    pieces = torch.cat([noise.normal("a", cut, columns) for cut in (1, 40, 49)])
+    assert torch.equal(whole, pieces)
