@@ -124,6 +124,20 @@ Examples:
 @click.option("--draws", type=int, help="weight draws per example [default: by shapes]")
 @click.option("--slack", type=float, help="what draws may add to the risk; chooses --draws")
 @click.option("--memory", type=Bytes(), help="for weights drawn at once, as 600M [default: 600M]")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    metavar="cpu|cuda|cuda:N",
+    help="for fit and draws",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    show_default=True,
+    help="arithmetic of the draws",
+)
 @click.option("--priors-tried", type=int, default=1, show_default=True, help="costs ln K nats")
 @click.option("--declare", multiple=True, metavar="V#=TEXT", help="state a condition yourself")
 @click.option("--name", help="subject of the certificate [default: MODEL/DATA/ROLE]")

@@ -21,7 +21,7 @@ from pacbayes.pipeline import evidence
 from pacbayes.pipeline.advice import advice
 from pacbayes.pipeline.batchnorm import accounted, settled
 from pacbayes.pipeline.find import finished_levels, fresh_plan, run_levels, split_for
-from pacbayes.pipeline.request import BatchNorm, CertifyRequest
+from pacbayes.pipeline.request import COUNTED_BOUNDS, BatchNorm, CertifyRequest
 from pacbayes.pipeline.stages import Stage, draws_for, evaluate_stage_shard, fit_stage, read_fit
 from pacbayes.pipeline.subject import Role, choose_subject, known_provenance
 from pacbayes.pipeline.theorem import certified
@@ -90,7 +90,7 @@ def count_shard(request: CertifyRequest, part: Shard | None) -> list[Path]:
         InputError: no posterior was fitted yet for this request.
         UsageError: the bound is not one on a Gibbs classifier.
     """
-    if request.bound not in ("kl", "catoni", "best", "all"):
+    if request.bound not in COUNTED_BOUNDS:
         raise UsageError(f"--bound {request.bound} counts no draws that could be shared out")
     request, inputs, jobs = _opened(request)
     found = []
@@ -224,6 +224,8 @@ _IRRELEVANT = (
     "bound",
     "catoni",
     "memory",
+    "device",
+    "dtype",
 )
 
 

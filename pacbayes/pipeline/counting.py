@@ -311,7 +311,15 @@ def gibbs_test(stage: Stage, posterior: SpikeAndSlab) -> tuple[int, int] | None:
     if test is None or not len(test.labels):
         return None
     with torch.no_grad():
-        counts = evaluate(posterior, stage.model, test, draws=1, root=TEST_ROOT, quiet=True)
+        counts = evaluate(
+            posterior,
+            stage.model,
+            test,
+            draws=1,
+            root=TEST_ROOT,
+            place=stage.request.place,
+            quiet=True,
+        )
     return counts.errors, counts.trials
 
 

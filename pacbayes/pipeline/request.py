@@ -9,6 +9,7 @@ from pacbayes.certificate import TITLES
 from pacbayes.errors import UsageError
 from pacbayes.posterior.objectives import ObjectiveName
 from pacbayes.risk import MEMORY
+from pacbayes.runtime.devices import CPU, Place
 
 PriorChoice = Literal["split", "init", "zero"]
 TrainedOn = Literal["all", "prior-part", "none"]
@@ -17,6 +18,8 @@ BatchNorm = Literal["prior-split", "fold", "charge"]
 GatesChoice = Literal["none", "learned"]
 GATED_BOUNDS: Final = ("kl", "catoni", "best")
 """Theorems on the randomised classifier, whose divergence prices gates."""
+COUNTED_BOUNDS: Final = (*GATED_BOUNDS, "all")
+"""Choices of theorem under which draws of the randomised classifier are counted once."""
 BoundChoice = Literal[
     "kl", "catoni", "best", "all", "recursive", "disintegrated", "test-set", "occam"
 ]
@@ -67,6 +70,8 @@ class CertifyRequest:
         draws: weight draws per example; ``None`` chooses by shapes.
         slack: what the draws may add to the counted risk; chooses ``draws`` by a guess of the risk.
         memory: bytes that weights drawn at once may take.
+        device: where fitting and counting draws compute: ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: type in which draws are counted: ``float32`` or ``float64``.
         priors_tried: how many priors were tried, this one included.
         declare: conditions declared by the user, by identifier.
         name: subject of the certificate; ``None`` makes MODEL/DATA/ROLE.
@@ -111,6 +116,8 @@ class CertifyRequest:
     draws: int | None = None
     slack: float | None = None
     memory: int = MEMORY
+    device: str = "cpu"
+    dtype: str = "float32"
     priors_tried: int = 1
     declare: dict[str, str] = field(default_factory=dict)
     name: str | None = None
@@ -126,6 +133,7 @@ class CertifyRequest:
         if self.priors_tried < 1:
             raise UsageError(f"--priors-tried must be at least 1, got {self.priors_tried}")
         self._require_draws()
+        self._require_place()
         if self.bound == "occam" and self.prior not in (None, "zero"):
             raise UsageError("--bound occam has no prior on weights: leave --prior out")
         if self.all_data and self.prior == "split":
@@ -162,6 +170,26 @@ class CertifyRequest:
             raise UsageError(f"--slack must lie in (0, 1), got {self.slack}")
         if self.memory < 1:
             raise UsageError(f"--memory must be at least 1 byte, got {self.memory}")
+
+    def _require_place(self) -> None:
+        if self.place == CPU:
+            return
+        if self.bound not in COUNTED_BOUNDS:
+            raise UsageError(
+                f"--bound {self.bound} computes in float32 on the CPU: leave --device and --dtype "
+                f"out, or take one of {', '.join(COUNTED_BOUNDS)}"
+            )
+        if self.gates == "learned" and self.place.device != CPU.device:
+            raise UsageError("--gates learned are fitted on the CPU: leave --device out")
+
+    @property
+    def place(self) -> Place:
+        """Where draws are counted.
+
+        Raises:
+            UsageError: there is no such device here, or no such type.
+        """
+        return Place.of(self.device, self.dtype)
 
 
 def _require_positive(flag: str, value: float | None) -> None:

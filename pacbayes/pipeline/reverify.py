@@ -16,6 +16,7 @@ from pacbayes.errors import InputError, VerificationError
 from pacbayes.posterior import SpikeAndSlab
 from pacbayes.posterior.network_code import NetworkCode, decode
 from pacbayes.risk import count_errors, evaluate
+from pacbayes.runtime.devices import Place
 from pacbayes.runtime.reading import read_bytes
 from pacbayes.tickets import IndexSet, digest
 
@@ -98,7 +99,10 @@ def _errors(certificate: Certificate, named: Named, model: nn.Module, sample: Ex
         return count_errors(model, weights, state, sample).errors
     if named.posterior is not None and certificate.predictor == "gibbs":
         root = int(counts["root_sha256"], 16)
-        return evaluate(named.posterior, model, sample, draws=counts["draws"], root=root).errors
+        double = certificate.document["environment"].get("dtype") == "float64"
+        place = Place.of("cpu", "float64" if double else "float32")
+        draws = counts["draws"]
+        return evaluate(named.posterior, model, sample, draws=draws, root=root, place=place).errors
     raise InputError("recounting needs the posterior or network file that the certificate names")
 
 

@@ -149,13 +149,13 @@ def _fit(stage: Stage, plan: FitPlan, journal: Path) -> Fitted:
     if plan.epochs == 0 and prior.grid is None and digest(subject.start) == digest(prior.mean):
         return Fitted(posterior=as_posterior(prior), prior=prior)
     seeds = Seeds(request.seed).child(f"fit {subject.role}")
-    given = (stage.model, stage.sample)
     if prior.inclusion_grid is not None:
         return fit_gates(
             prior,
             subject.start,
             subject.ticket.mask,
-            *given,
+            stage.model,
+            stage.sample,
             plan=plan,
             seeds=seeds,
             journal=journal,
@@ -164,10 +164,12 @@ def _fit(stage: Stage, plan: FitPlan, journal: Path) -> Fitted:
     return fit(
         prior,
         subject.start,
-        *given,
+        stage.model,
+        stage.sample,
         plan=plan,
         seeds=seeds,
         journal=journal,
+        device=request.place.device,
         quiet=request.quiet,
     )
 
@@ -246,6 +248,7 @@ def evaluate_stage(
         root=_root(stage, posterior, prior, draws=draws),
         journal=stage.folder / f"{label}-draws.json",
         memory=stage.request.memory,
+        place=stage.request.place,
         quiet=stage.request.quiet,
     )
     return Evaluation(counts=counts, draws=draws)
@@ -265,6 +268,7 @@ def evaluate_stage_shard(
         root=_root(stage, posterior, prior, draws=draws),
         journal=journal,
         memory=stage.request.memory,
+        place=stage.request.place,
         quiet=stage.request.quiet,
     )
     return shard_path(journal, part)

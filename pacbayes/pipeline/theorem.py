@@ -14,6 +14,7 @@ from pacbayes.pipeline.recursive import count_recursive
 from pacbayes.pipeline.stages import Stage, fit_stage
 from pacbayes.posterior import Prior
 from pacbayes.risk import count_errors
+from pacbayes.runtime.devices import Place, repeatable
 from pacbayes.runtime.environment import environment
 
 COMPARED: Final = Choice(purpose="bounds compared: kl, catoni", choices=2)
@@ -110,11 +111,13 @@ def _issue(
         references=found.references,
         priors_tried=request.priors_tried,
         union=[*paid, *stage.subject.choices, *union],
-        environment=_environment(),
+        environment=_environment(request.place),
         **theorem,
     )
 
 
-def _environment() -> dict[str, str | int]:
+def _environment(place: Place) -> dict[str, str | int]:
     """Return what the document says of the machine; threads are fewer where processes are more."""
-    return {key: value for key, value in environment().items() if key != "threads"}
+    with repeatable():
+        found = environment(device=place.device.type, dtype=str(place.dtype).removeprefix("torch."))
+    return {key: value for key, value in found.items() if key != "threads"}

@@ -1,5 +1,6 @@
 """Fitting a posterior: means and scales that minimise an objective."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pacbayes.posterior.objectives import (
 from pacbayes.posterior.prior import Prior
 from pacbayes.posterior.spike_and_slab import SpikeAndSlab
 from pacbayes.posterior.trainable import Trainable
+from pacbayes.runtime.devices import CPU
 from pacbayes.runtime.processes import add_up, shard
 from pacbayes.runtime.progress import progress
 from pacbayes.runtime.seeds import Seeds
@@ -99,6 +101,7 @@ def fit(
     plan: FitPlan,
     seeds: Seeds,
     journal: Path | None = None,
+    device: torch.device = CPU.device,
     quiet: bool = False,
 ) -> Fitted:
     """Return a posterior that minimises the objective on a sample, or its start if that is better.
@@ -116,12 +119,18 @@ def fit(
         plan: objective, epochs, rates.
         seeds: randomness of batches and noise.
         journal: file for the state of the last finished epoch, or ``None``.
+        device: where to compute; examples, weights and noise stay there until the end.
         quiet: no progress on stderr.
     """
+    start = {name: tensor.to(device) for name, tensor in start.items()}
     state = Trainable.start(prior, start, scale=plan.start_scale)
     first = 0 if journal is None else state.resume(journal)
-    rest = after_fixed_layers(model, prior.buffers, sample.inputs, sample.labels)
-    forward = NoisyForward.of(rest.model, prior.mean, buffers=rest.buffers, x=rest.inputs[:4])
+    mean = {name: tensor.to(device) for name, tensor in prior.mean.items()}
+    buffers = {name: tensor.to(device) for name, tensor in prior.buffers.items()}
+    network = model if device == CPU.device else copy.deepcopy(model).to(device)
+    examples = sample.inputs.to(device), sample.labels.to(device)
+    rest = after_fixed_layers(network, buffers, *examples)
+    forward = NoisyForward.of(rest.model, mean, buffers=rest.buffers, x=rest.inputs[:4])
     objective = OBJECTIVES[plan.objective](n=plan.n, constant=plan.constant)
     optimizer = state.optimizer(lr=plan.lr, scale_lr=plan.scale_lr)
     state.restore_optimizer(optimizer)
@@ -132,13 +141,14 @@ def fit(
         for epoch in range(first, plan.epochs):
             order = torch.randperm(len(sample.labels), generator=seeds.torch("fit", epoch))
             generator = seeds.torch("fit noise", epoch, shard().index)
-            pool = NoisePool.of(generator, at_once=forward.normals(state.slabs, plan.batch_size))
+            at_once = forward.normals(state.slabs, plan.batch_size)
+            pool = NoisePool.of(generator, at_once=at_once, device=device)
             for step, rows in enumerate(order.split(plan.batch_size)):
                 factor = schedule(epoch * batches + step)
                 optimizer.param_groups[0]["lr"] = plan.lr * factor
                 optimizer.param_groups[1]["lr"] = plan.scale_lr * factor
-                examples = rest.inputs[rows], rest.labels[rows]
-                value, kl = gradients(state, forward, examples, objective, pool)
+                batch = rest.inputs[rows], rest.labels[rows]
+                value, kl = gradients(state, forward, batch, objective, pool)
                 optimizer.step()
             if journal is not None:
                 state.save(journal, optimizer, epoch=epoch + 1)
@@ -146,7 +156,7 @@ def fit(
     del optimizer
     begun = Trainable.start(prior, start, scale=plan.start_scale)
     best, risk = _better(state, begun, forward, rest, objective=objective, seeds=seeds)
-    return Fitted(posterior=best.posterior(), prior=best.prior_on_grid(), risk_guess=risk)
+    return Fitted(posterior=best.posterior().to(CPU), prior=best.prior_on_grid(), risk_guess=risk)
 
 
 def gradients(
@@ -200,10 +210,11 @@ def _better(
     """
     values = []
     for state in (end, start):
-        kl, wrong = state.refresh(), torch.zeros((), dtype=torch.int64)
+        kl, wrong = state.refresh(), sample.labels.new_zeros(())
         blocks = torch.arange(len(sample.labels)).split(CHOICE_ROWS)
         generator = seeds.torch("choose", shard().index)
-        pool = NoisePool.of(generator, at_once=forward.normals(state.slabs, CHOICE_ROWS))
+        at_once = forward.normals(state.slabs, CHOICE_ROWS)
+        pool = NoisePool.of(generator, at_once=at_once, device=sample.labels.device)
         for block in [*shard().of(range(len(blocks)))] * CHOICE_PASSES:
             rows = blocks[block]
             noise = pool.slice(forward.normals(state.slabs, len(rows)))

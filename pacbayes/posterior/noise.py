@@ -35,11 +35,13 @@ class NoisePool:
     generator: torch.Generator
 
     @classmethod
-    def of(cls, generator: torch.Generator, *, at_once: int) -> Self:
-        """Return a pool for passes that take ``at_once`` numbers each."""
+    def of(
+        cls, generator: torch.Generator, *, at_once: int, device: torch.device | str = "cpu"
+    ) -> Self:
+        """Return a pool on a device for passes that take ``at_once`` numbers each."""
         size = max(POOL, 2 * at_once)
         numbers = torch.randn(size, generator=generator, device=generator.device)
-        return cls(numbers, generator)
+        return cls(numbers.to(device), generator)
 
     def slice(self, count: int) -> Tensor:
         """Return ``count`` numbers from a random place on."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pacbayes.errors import InputError
+from pacbayes.runtime.devices import DTYPES, Place
 from pacbayes.tickets import Tensors, digest, require_finite
 
 STEPS = 2**24
@@ -106,15 +107,18 @@ class SpikeAndSlab:
         """Whether some gate of some parameter is random."""
         return any(self.is_random(name) for name in self.inclusion)
 
-    def to(self, device: torch.device | str) -> "SpikeAndSlab":
-        """Return the same law with its tensors on a device."""
-        moved = {k: t.to(device) for k, t in self.tensors().items()}
+    def to(self, place: Place) -> "SpikeAndSlab":
+        """Return the same law with its tensors at a place; float64 holds every float32."""
+        here = self.tensors()
+        moved = {name: place.put(tensor) for name, tensor in here.items()}
+        if all(moved[name] is tensor for name, tensor in here.items()):
+            return self
         return SpikeAndSlab.from_tensors(moved)
 
 
 def _require_law(name: str, mean: Tensor, scale: Tensor, inclusion: Tensor) -> None:
     for what, tensor in (("mean", mean), ("scale", scale), ("inclusion", inclusion)):
-        if tensor.dtype != torch.float32:
+        if tensor.dtype not in DTYPES.values() or tensor.dtype != mean.dtype:
             raise InputError(f"posterior {what} of {name} must be float32, got {tensor.dtype}")
         if tensor.shape != mean.shape:
             raise InputError(f"posterior {what} of {name} has shape {tuple(tensor.shape)}")

@@ -54,17 +54,17 @@ class Trainable:
 
         Names are sorted, so that sums over tensors do not depend on how a file lists them.
         """
-        supports = {k: Support.of(prior.mask.of(k, means[k])) for k in sorted(means)}
+        device = next(iter(means.values())).device
+        supports = {k: Support.of(prior.mask.of(k, means[k]).to(device)) for k in sorted(means)}
         starts, size = {}, 0
         for name, support in supports.items():
             starts[name], size = size, size + -(-support.count // ALIGNED) * ALIGNED
-        device = next(iter(means.values())).device
         vectors = [torch.zeros(size, device=device) for _ in range(7)]
         centre, mean, log_scale, variance, shift, by_mean, by_scale = vectors
         slabs = {}
         for name, support in supports.items():
             part = slice(starts[name], starts[name] + support.count)
-            centre[part] = support.gather(prior.mean[name])
+            centre[part] = support.gather(prior.mean[name].to(device))
             mean[part] = support.gather(means[name].detach())
             log_scale[part] = math.log(scale * prior.scale[name])
             slabs[name] = Slab(

@@ -19,7 +19,9 @@ from pacbayes.risk.counts import Counts
 from pacbayes.risk.designs import MEMORY, Design, design_for
 from pacbayes.risk.fingerprint import fingerprint
 from pacbayes.risk.journal import Journal
-from pacbayes.risk.noise import BLOCK, BlockNoise
+from pacbayes.risk.noise import BLOCK
+from pacbayes.risk.placed import PlacedNoise
+from pacbayes.runtime.devices import CPU, Place, repeatable
 from pacbayes.runtime.processes import Shard, add_up, shard
 from pacbayes.runtime.progress import progress
 
@@ -90,6 +92,7 @@ def evaluate(
     root: int,
     journal: Path | None = None,
     memory: int = MEMORY,
+    place: Place = CPU,
     quiet: bool = False,
 ) -> Counts:
     """Return the errors of ``draws`` passes with fresh weights for every (example, draw).
@@ -97,7 +100,8 @@ def evaluate(
     The trials are independent Bernoulli variables whose mean is the Gibbs risk on the sample
     (design ``fresh-weights``). A tie for the top logit and a non-finite logit count as errors.
     The counts depend on the root, not on the order of execution; finished blocks are kept in
-    ``journal`` and a killed run goes on from there. Several processes share the blocks.
+    ``journal`` and a killed run goes on from there. Several processes share the blocks. Noise
+    depends on no device, so counts of one root differ by rounding alone between them.
 
     Args:
         posterior: the law of the weights.
@@ -107,6 +111,7 @@ def evaluate(
         root: integer of the SHA-256 that names the evaluation.
         journal: file for the counts of finished blocks, or ``None``.
         memory: bytes that weights drawn at once may take.
+        place: where and in which type the network computes; the examples are kept there.
         quiet: no progress on stderr.
 
     Raises:
@@ -121,6 +126,7 @@ def evaluate(
         root=root,
         journal=journal,
         memory=memory,
+        place=place,
         quiet=quiet,
     )
     errors = torch.tensor(sum(found.values()))
@@ -139,6 +145,7 @@ def evaluate_shard(
     root: int,
     journal: Path | None = None,
     memory: int = MEMORY,
+    place: Place = CPU,
     quiet: bool = False,
 ) -> dict[int, int]:
     """Return the errors of each block of a shard, by number of the block.
@@ -152,12 +159,42 @@ def evaluate_shard(
         root: what the noise starts from.
         journal: file of the whole evaluation; a shard has one of its own beside it.
         memory: bytes that weights drawn at once may take.
+        place: where and in which type the network computes; the examples are kept there.
         quiet: no progress on stderr.
     """
     if draws < 1 or len(sample.labels) < 1:
         raise UsageError("evaluation needs at least one draw and one example")
-    network = copy.deepcopy(model).eval()
-    rest = after_fixed_layers(network, posterior.buffers, sample.inputs, sample.labels)
+    with repeatable():
+        return _counted(
+            posterior.to(place),
+            copy.deepcopy(model).eval().to(place.device, place.dtype),
+            sample,
+            part,
+            draws=draws,
+            root=root,
+            journal=journal,
+            memory=memory,
+            place=place,
+            quiet=quiet,
+        )
+
+
+def _counted(
+    posterior: SpikeAndSlab,
+    network: nn.Module,
+    sample: Examples,
+    part: Shard,
+    *,
+    draws: int,
+    root: int,
+    journal: Path | None,
+    memory: int,
+    place: Place,
+    quiet: bool,
+) -> dict[int, int]:
+    """Count, with the law and the network at their place."""
+    inputs, labels = place.put(sample.inputs), place.put(sample.labels)
+    rest = after_fixed_layers(network, posterior.buffers, inputs, labels)
     law = replace(posterior, buffers=rest.buffers)
     design = design_for(rest.model, law, rest.inputs[:4], memory=memory)
     blocks = torch.arange(len(sample.labels)).split(BLOCK)
@@ -175,7 +212,11 @@ def evaluate_shard(
             if block in done:
                 continue
             examples = rest.inputs[blocks[block]], rest.labels[blocks[block]]
-            done[block] = _errors_of_block(design, examples, root=root, draws=draws, block=block)
+            noises = [
+                PlacedNoise(root=root, draw=draw, block=block, names=design.names, place=place)
+                for draw in range(draws)
+            ]
+            done[block] = _errors_of_block(design, examples, noises)
             counted = draws * sum(len(blocks[b]) for b in done)
             bar.advance(1, note=f"risk {sum(done.values()) / counted:.4f}")
             if kept is not None and time.monotonic() - saved > JOURNAL_PERIOD:
@@ -187,14 +228,11 @@ def evaluate_shard(
 
 
 def _errors_of_block(
-    design: Design, examples: tuple[Tensor, Tensor], *, root: int, draws: int, block: int
+    design: Design, examples: tuple[Tensor, Tensor], noises: list[PlacedNoise]
 ) -> int:
     """Count the errors of all draws on one block; draws come last so that moments are reused."""
     inputs, labels = examples
     errors = 0
-    noises = [
-        BlockNoise(root=root, draw=draw, block=block, names=design.names) for draw in range(draws)
-    ]
     for rows in torch.arange(len(labels)).split(design.chunk):
         forward = design.forward(inputs[rows])
         for noise in noises:

@@ -31,7 +31,8 @@ def fingerprint(model: nn.Module, posterior: SpikeAndSlab, sample: Examples) -> 
     state = hashlib.sha256(f"pacbayes/counted/1\n{__version__}\n{model!r}\n".encode())
     for rows in torch.arange(len(sample.labels)).split(ROWS):
         inputs = sample.inputs[rows]
-        logits = functional_call(model, {**posterior.mean, **posterior.buffers}, (inputs,))
+        like = next(iter(posterior.mean.values()))
+        logits = functional_call(model, {**posterior.mean, **posterior.buffers}, (inputs.to(like),))
         for tensor in (inputs, sample.labels[rows], logits):
             state.update(tensor_digest(tensor).encode())
     return state.hexdigest()

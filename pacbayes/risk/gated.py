@@ -63,9 +63,9 @@ class GatedWeight:
         example, entry = gates.nonzero(as_tuple=True)
         inputs = x[example, self.column[entry]]
         place = example * self.outputs + self.row[entry]
-        centre = torch.zeros(x.shape[0] * self.outputs)
+        centre = x.new_zeros(x.shape[0] * self.outputs)
         centre.index_add_(0, place, inputs * self.mean[entry])
-        spread = torch.zeros(x.shape[0] * self.outputs)
+        spread = x.new_zeros(x.shape[0] * self.outputs)
         spread.index_add_(0, place, inputs.square() * self.variance[entry])
         shape = (x.shape[0], self.outputs)
         return centre.reshape(shape), spread.reshape(shape)

@@ -120,6 +120,7 @@ def test_a_journal_of_another_network_or_other_inputs_is_not_used(
         def forward(self, x: Tensor) -> Tensor:
             return self.last(self.activation(self.first(x * self.factor)))
 
+    torch.manual_seed(0)  # at one start in thirty the two networks err equally often
     old, new = Net(activation=torch.relu, factor=1.0), Net(activation=torch.relu, factor=1.0)
     examples = sample(300)
     if change == "activation":
