@@ -4,25 +4,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from pacbayes.cli.bound import bound
-from pacbayes.cli.certify import certify
-from pacbayes.cli.check import check
-from pacbayes.cli.cite import cite
-from pacbayes.cli.compare import compare
-from pacbayes.cli.convert import convert
-from pacbayes.cli.demo import demo
-from pacbayes.cli.evaluate import evaluate, merge
-from pacbayes.cli.find import find
-from pacbayes.cli.inspect import inspect
-from pacbayes.cli.landscape import landscape
-from pacbayes.cli.overlap import overlap
-from pacbayes.cli.study import study
-from pacbayes.cli.sweep import sweep
-from pacbayes.cli.verify import verify
 from pacbayes.errors import PacBayesError, UnsoundError
 from pacbayes.runtime.signals import TerminatedError, heeded
 
@@ -30,6 +16,26 @@ USAGE = 2
 INTERNAL = 70
 INTERRUPTED = 130
 TERMINATED = 143
+
+OWN_FILES = (
+    "demo",
+    "inspect",
+    "convert",
+    "find",
+    "certify",
+    "evaluate",
+    "sweep",
+    "bound",
+    "verify",
+    "compare",
+    "check",
+    "cite",
+    "overlap",
+    "landscape",
+    "study",
+)
+FILES = {name: f"pacbayes.cli.{name}" for name in OWN_FILES} | {"merge": "pacbayes.cli.evaluate"}
+"""Where each command is defined, under its name."""
 
 EXAMPLES = """
 \b
@@ -45,36 +51,29 @@ malformed; 4 a validity condition is violated; 70 internal error; 74 writing fai
 """
 
 
+class Commands(click.Group):
+    """The commands by name; the file of each is loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        return sorted(FILES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one command, ``None`` if there is no such name."""
+        if cmd_name not in FILES:
+            return None
+        command: click.Command = getattr(import_module(FILES[cmd_name]), cmd_name)
+        return command
+
+
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXAMPLES,
 )
 @click.version_option(package_name="pacbayes", prog_name="pacbayes")
 def cli() -> None:
     """Certified test-error bounds for neural networks, dense and pruned."""
-
-
-COMMANDS = (
-    demo,
-    inspect,
-    convert,
-    find,
-    certify,
-    evaluate,
-    merge,
-    sweep,
-    bound,
-    verify,
-    compare,
-    check,
-    cite,
-    overlap,
-    landscape,
-    study,
-)
-
-for command in COMMANDS:
-    cli.add_command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
