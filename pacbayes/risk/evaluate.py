@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from pacbayes.risk.journal import Journal
 from pacbayes.risk.noise import BLOCK
 from pacbayes.risk.placed import PlacedNoise
 from pacbayes.runtime.devices import CPU, Place, repeatable
+from pacbayes.runtime.lanes import in_lanes
 from pacbayes.runtime.processes import Shard, add_up, shard
 from pacbayes.runtime.progress import progress
 
@@ -196,7 +198,6 @@ def _counted(
     inputs, labels = place.put(sample.inputs), place.put(sample.labels)
     rest = after_fixed_layers(network, posterior.buffers, inputs, labels)
     law = replace(posterior, buffers=rest.buffers)
-    design = design_for(rest.model, law, rest.inputs[:4], memory=memory)
     blocks = torch.arange(len(sample.labels)).split(BLOCK)
     mine = part.of(range(len(blocks)))
     kept = None
@@ -205,18 +206,31 @@ def _counted(
         kept = Journal.of(journal, part, root=root, draws=draws, counted_by=counted_by)
     done = {} if kept is None else kept.read(len(blocks))
     done = {block: errors for block, errors in done.items() if block in mine}
+    missing = [block for block in mine if block not in done]
+    design = design_for(rest.model, law, rest.inputs[:4], memory=memory)
+    lanes = _lanes(design, len(missing), place)
+
+    def counter() -> Callable[[int], int]:
+        # Calling a module puts other parameters into it for that time: each lane needs its own.
+        model = copy.deepcopy(rest.model)
+        own = design_for(model, law, rest.inputs[:4], memory=memory // lanes)
+
+        def count(block: int) -> int:
+            noises = [
+                PlacedNoise(root=root, draw=draw, block=block, names=own.names, place=place)
+                for draw in range(draws)
+            ]
+            return _errors_of_block(
+                own, (rest.inputs[blocks[block]], rest.labels[blocks[block]]), noises
+            )
+
+        return count
+
     saved = time.monotonic()
     with progress("evaluate", len(mine), quiet=quiet) as bar:
         bar.advance(len(done))
-        for block in mine:
-            if block in done:
-                continue
-            examples = rest.inputs[blocks[block]], rest.labels[blocks[block]]
-            noises = [
-                PlacedNoise(root=root, draw=draw, block=block, names=design.names, place=place)
-                for draw in range(draws)
-            ]
-            done[block] = _errors_of_block(design, examples, noises)
+        for block, errors in in_lanes(counter, missing, lanes=lanes):
+            done[block] = errors
             counted = draws * sum(len(blocks[b]) for b in done)
             bar.advance(1, note=f"risk {sum(done.values()) / counted:.4f}")
             if kept is not None and time.monotonic() - saved > JOURNAL_PERIOD:
@@ -225,6 +239,13 @@ def _counted(
     if kept is not None:
         kept.write(done, len(blocks))
     return done
+
+
+def _lanes(design: Design, blocks: int, place: Place) -> int:
+    """Return how many blocks are counted at the same time; memory holds a chunk for each."""
+    if place.device.type != "cpu":
+        return 1
+    return max(1, min(torch.get_num_threads(), design.chunk, blocks))
 
 
 def _errors_of_block(

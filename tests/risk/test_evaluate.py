@@ -19,6 +19,7 @@ from pacbayes.data.loss import is_right
 from pacbayes.errors import InputError, UsageError
 from pacbayes.posterior import SpikeAndSlab
 from pacbayes.risk import (
+    MEMORY,
     Counts,
     count_errors,
     default_draws,
@@ -60,6 +61,25 @@ def test_counts_depend_on_the_root_and_on_nothing_else() -> None:
     other = evaluate(posterior, model, sample(400), draws=2, root=2, quiet=True)
     assert first == again
     assert first != other
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_counts_do_not_depend_on_threads_or_memory(kind: str) -> None:
+    """One block after another, or several at a time in chunks of a few examples."""
+    model, posterior = law(kind)
+    few = sample(700, EVERY[kind][1])
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads, memory in ((1, MEMORY), (2, MEMORY), (3, 20_000), (1, 5_000)):
+            torch.set_num_threads(threads)
+            found.append(
+                evaluate_shard(
+                    posterior, model, few, Shard(), draws=2, root=1, memory=memory, quiet=True
+                )
+            )
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1] == found[2] == found[3]
 
 
 @pytest.mark.parametrize("kind", EVERY)
