@@ -65,8 +65,8 @@ lint: $(READY) ## Style and banned calls
 types: $(READY) ## Static types, strict
 	$(BIN)/mypy
 
-bench: $(READY) ## Costs beside named baselines, as ratios
-	$(BIN)/python -m tests.benchmarks
+bench: $(READY) ## Costs beside named baselines, as one table of ratios: tests/benchmarks/RESULTS.md
+	$(BIN)/python -m tests.benchmarks.page --write tests/benchmarks/RESULTS.md
 	$(BIN)/pytest -m slow --benchmark-only --benchmark-columns=median,iqr,rounds tests/benchmarks
 
 tickets: $(READY) ## Every method and score, and masks without data, certified in joint tables; needs PACBAYES_DATA
