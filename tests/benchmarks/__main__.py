@@ -1,8 +1,8 @@
-"""One table of ratios: ``python -m tests.benchmarks [--rounds N] [--threads N] [--network NAME]``.
+"""Tables of ratios: ``python -m tests.benchmarks [--rounds N] [--threads N] [--network NAME]``.
 
 Ours and the baseline take turns in one process, so that what else the machine does meets both; a
 ratio is the quotient of the two medians. With one thread the processor's time is taken, which other
-programs disturb least.
+programs disturb least. ``--what`` restricts the tables to fit steps, draws or the slack.
 """
 
 import argparse
@@ -13,54 +13,88 @@ from collections.abc import Callable
 
 import torch
 
-from tests.benchmarks.work import NETWORKS, fit_step, one_draw, plain_forward, plain_step
+from tests.benchmarks import slack
+from tests.benchmarks.work import (
+    DRAWS,
+    NETWORKS,
+    N,
+    blocks_of,
+    draws,
+    fit_step,
+    plain_passes,
+    plain_step,
+)
 
-KINDS = {"fit step": (fit_step, plain_step), "draw": (one_draw, plain_forward)}
-BARS = {
-    ("fit step", "mlp"): 2.2,
-    ("fit step", "ticket of 2 %"): 0.6,
-    ("fit step", "lenet5"): 1.1,
-    ("draw", "mlp"): 2.2,
-    ("draw", "ticket of 2 %"): 1.3,
-    ("draw", "lenet5"): 1.5,
-    ("draw", "resnet20"): 2.0,
-}
+STEP_BARS = {"mlp": 2.2, "ticket of 2 %": 0.6, "lenet5": 1.1}
+DRAW_BARS = {"mlp": 2.2, "ticket of 2 %": 1.3, "lenet5": 1.5, "resnet20": 2.0}
+HEAD = "\n| {} | network | ours, ms | plain dense, ms | ratio | bar |\n|{}\n"
 
 
-def medians(
-    ours: Callable[[], None], plain: Callable[[], None], *, rounds: int, clock: Callable[[], float]
-) -> tuple[float, float]:
-    """Return the median seconds of two calls that take turns."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(rounds + 2):
-        for spent, call in zip(times, (ours, plain), strict=True):
+def medians(*calls: Callable[[], None], rounds: int, clock: Callable[[], float]) -> list[float]:
+    """Return the median milliseconds of calls that take turns."""
+    times: list[list[float]] = [[] for _ in calls]
+    for turn in range(rounds + 1):
+        for spent, call in zip(times, calls, strict=True):
             begin = clock()
             call()
-            if turn >= 2:
-                spent.append(clock() - begin)
-    return statistics.median(times[0]), statistics.median(times[1])
+            if turn:
+                spent.append(1e3 * (clock() - begin))
+    return [statistics.median(spent) for spent in times]
+
+
+def steps(names: list[str], *, rounds: int, clock: Callable[[], float]) -> None:
+    """Print what a step of fitting costs beside one of plain SGD."""
+    sys.stdout.write(HEAD.format("step", " --- |" * 6))
+    for name in names:
+        if name != "resnet20":  # minutes, and no bar
+            found = medians(fit_step(name), plain_step(name), rounds=rounds, clock=clock)
+            row("fit", name, found[0], found[1], STEP_BARS.get(name))
+
+
+def one_draw(names: list[str], *, rounds: int, clock: Callable[[], float]) -> None:
+    """Print what a block of examples costs in one draw beside a plain pass."""
+    sys.stdout.write(HEAD.format("block", " --- |" * 6))
+    for name in names:
+        found = medians(draws(name), plain_passes(name), rounds=rounds, clock=clock)
+        blocks = blocks_of(name)
+        ours, plain = found[0] / blocks / DRAWS, found[1] / blocks
+        row("draw", name, ours, plain, DRAW_BARS.get(name))
+
+
+def passes(names: list[str], *, rounds: int, clock: Callable[[], float]) -> None:
+    """Print what the whole evaluation for the slack costs in plain passes."""
+    what = f"slack of {slack.SLACK} at risk {slack.RISK}, n = {N}"
+    sys.stdout.write(HEAD.format(what, " --- |" * 6))
+    for name in [name for name in names if name in slack.BARS]:
+        calls = draws(name, N), plain_passes(name, N), slack.whole_pass(name)
+        found = medians(*calls, rounds=max(1, rounds // 4), clock=clock)
+        row(f"{DRAWS} draws per example", name, found[0], found[1], slack.BARS[name])
+        whole = slack.whole_passes()
+        row(f"{whole} whole passes, extrapolated from one", name, whole * found[2], found[1], None)
+
+
+def row(what: str, name: str, ours: float, plain: float, bar: float | None) -> None:
+    """Print one row."""
+    cells = f"{ours:.2f} | {plain:.2f} | {ours / plain:.2f} | {'' if bar is None else bar}"
+    sys.stdout.write(f"| {what} | {name} | {cells} |\n")
+    sys.stdout.flush()
+
+
+TABLES = {"step": steps, "draw": one_draw, "slack": passes}
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--network", choices=NETWORKS, action="append")
+    parser.add_argument("--what", choices=TABLES, action="append")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     clock = time.process_time if options.threads == 1 else time.perf_counter
-    sys.stdout.write("| what | network | ours, ms | plain dense, ms | ratio | bar |\n")
-    sys.stdout.write("| --- | --- | --- | --- | --- | --- |\n")
-    for kind, (ours, plain) in KINDS.items():
-        for name in options.network or NETWORKS:
-            if (kind, name) == ("fit step", "resnet20"):
-                continue  # minutes, and no bar
-            found = medians(ours(name), plain(name), rounds=options.rounds, clock=clock)
-            bar = BARS.get((kind, name), "")
-            cells = (1e3 * found[0], 1e3 * found[1], found[0] / found[1])
-            numbers = " | ".join(f"{cell:.2f}" for cell in cells)
-            sys.stdout.write(f"| {kind} | {name} | {numbers} | {bar} |\n")
+    for what in options.what or TABLES:
+        TABLES[what](options.network or list(NETWORKS), rounds=options.rounds, clock=clock)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pacbayes.bounds import binomial_upper, kl_inverse_upper
-from tests.benchmarks.work import BATCH, NETWORKS, fit_step, one_draw, plain_forward, plain_step
+from tests.benchmarks.work import BATCH, DRAWS, NETWORKS, draws, fit_step, plain_passes, plain_step
 
 pytestmark = pytest.mark.slow
 
 STEPS = {"plain SGD step": plain_step, "fit step": fit_step}
-DRAWS = {"plain forward": plain_forward, "one draw per example": one_draw}
+COUNTS = {"plain passes": plain_passes, "draws per example": draws}
 
 
 @pytest.mark.parametrize("kind", STEPS)
@@ -22,11 +22,11 @@ def test_step(benchmark: BenchmarkFixture, name: str, kind: str) -> None:
     benchmark(STEPS[kind](name))
 
 
-@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("kind", COUNTS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_draw(benchmark: BenchmarkFixture, name: str, kind: str) -> None:
-    benchmark.group = f"draw, {name}, {BATCH} examples"
-    benchmark(DRAWS[kind](name))
+    benchmark.group = f"{DRAWS} draws for each example, {name}, the same examples"
+    benchmark(COUNTS[kind](name))
 
 
 @pytest.mark.parametrize("n", [60_000, 1_000_000])

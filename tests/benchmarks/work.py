@@ -1,24 +1,29 @@
 """What is measured: a step and a draw of ours, beside the plain ones of the same dense network."""
 
 from collections.abc import Callable
+from fractions import Fraction
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from pacbayes.data import Examples
 from pacbayes.models import build_model, weights
 from pacbayes.posterior import Prior
 from pacbayes.posterior.fit import gradients
 from pacbayes.posterior.noise import NoisePool, NoisyForward
 from pacbayes.posterior.objectives import kl_objective
 from pacbayes.posterior.trainable import Trainable
-from pacbayes.risk.designs import design_for
-from pacbayes.risk.noise import BlockNoise
+from pacbayes.risk import draws_for_slack, evaluate
 from pacbayes.tickets import IndexSet, Mask
 from tests.posterior.laws import posterior_around, random_mask
 
 BATCH = 250
+SLACK, RISK, N, DELTA = 0.001, 0.02, 30_000, Fraction(1, 100)
+DRAWS = draws_for_slack(SLACK, risk_guess=RISK, n=N, delta=DELTA)
+"""Per example, of whatever is measured here: as many as a slack of 0.001 takes."""
 NETWORKS = {
     "mlp": "mlp:784-600-600-600-10",
     "ticket of 2 %": "mlp:784-600-600-600-10",
@@ -90,32 +95,39 @@ def fit_step(name: str) -> Callable[[], None]:
     return step
 
 
-def plain_forward(name: str) -> Callable[[], None]:
-    model, (x, _) = network(name), batch(name)
-    given = weights(model)
+def sample(name: str, n: int) -> Examples:
+    """Return uniform noise with random labels; what is counted does not matter for the time."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(n, *shape_of(name), generator=generator)
+    labels = torch.randint(0, 10, (n,), generator=generator)
+    items = np.arange(32 * n, dtype=np.uint32).astype(np.uint8).reshape(n, 32)
+    return Examples(inputs=x, labels=labels, items=items)
+
+
+def blocks_of(name: str) -> int:
+    return 2 if name == "resnet20" else 8
+
+
+def plain_passes(name: str, n: int | None = None) -> Callable[[], None]:
+    """Return a call of one plain pass over n examples, in batches."""
+    model = network(name)
+    given, x = weights(model), sample(name, n or BATCH * blocks_of(name)).inputs
 
     @torch.no_grad()
     def forward() -> None:
-        functional_call(model, given, (x,))
+        for part in x.split(BATCH):
+            functional_call(model, given, (part,))
 
     return forward
 
 
-def one_draw(name: str) -> Callable[[], None]:
-    """Return a call that evaluates a block once, each example with weights of its own."""
-    model, (x, _) = network(name), batch(name)
+def draws(name: str, n: int | None = None) -> Callable[[], None]:
+    """Return a call that evaluates n examples, each with weights of its own in every draw."""
+    model, examples = network(name), sample(name, n or BATCH * blocks_of(name))
     given = weights(model)
     posterior = posterior_around(given, mask=mask_of(name, given), scale=0.05)
-    draws = iter(range(10**9))
-    names = tuple(sorted(posterior.mean))
-    with torch.no_grad():
-        design = design_for(model, posterior, x[:4])
-        forwards = [design.forward(part) for part in x.split(design.chunk)]
 
-    @torch.no_grad()
     def draw() -> None:
-        noise = BlockNoise(root=1, draw=next(draws), block=0, names=names)
-        for forward in forwards:
-            forward(noise)
+        evaluate(posterior, model, examples, draws=DRAWS, root=1, quiet=True)
 
     return draw
