@@ -69,7 +69,8 @@ class Settings(ChainSettings):
     weight_decay: float = 1e-4
     noise: str = "0.4"
     method_seeds: int = 2
-    n_measure: int = 300
+    seeds: int = 5
+    n_measure: int = 1000
     portrayed: tuple[int, ...] = (3,)
     effort: Effort = field(default_factory=Effort)
 
@@ -83,7 +84,7 @@ SETTINGS: Final = {
         levels=5,
         fraction=0.36,
         epochs=6,
-        n_measure=1000,
+        seeds=3,
         portrayed=(0, 5),
         effort=Effort(noises=30, rays=10),
     ),

@@ -54,6 +54,7 @@ class Settings(ChainSettings):
     rewind: int | None = None
     levels: int = 4
     fraction: float = 0.45
+    seeds: int = 5
     points: int = 9
     rise: float = 0.1
     rays: int = 6
@@ -68,7 +69,6 @@ SETTINGS: Final = {
         fraction=0.2,
         epochs=4,
         prior_share=0.5,
-        seeds=5,
         rays=15,
     ),
     "full": Settings(
@@ -81,6 +81,7 @@ SETTINGS: Final = {
         fraction=0.2,
         epochs=80,
         prior_share=0.8,
+        seeds=3,
         n_measure=5000,
         points=21,
         rays=30,

@@ -66,6 +66,7 @@ class Settings(ChainSettings):
     momentum: float = 0.9
     weight_decay: float = 0.0
     collapse: tuple[float, ...] = (0.1, 0.01, 0.001, 0.0004)
+    seeds: int = 5
     n_measure: int = 1000
 
 
@@ -80,7 +81,6 @@ SETTINGS: Final = {
         fraction=0.2,
         epochs=4,
         prior_share=0.5,
-        seeds=5,
         collapse=tuple(0.7**k for k in range(1, 23)),
     ),
     "full": Settings(
@@ -96,6 +96,7 @@ SETTINGS: Final = {
         lr=0.1,
         weight_decay=1e-4,
         prior_share=0.8,
+        seeds=3,
         collapse=tuple(0.8**k for k in range(1, 31)),
     ),
 }
