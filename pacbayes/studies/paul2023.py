@@ -86,7 +86,6 @@ SETTINGS: Final = {
         model="lenet300",
         levels=6,
         fraction=0.45,
-        epochs=3,
         n_measure=1000,
         points=11,
         pairs=1,
