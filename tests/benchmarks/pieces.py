@@ -6,7 +6,6 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,23 +13,21 @@ from typing import Final
 import torch
 
 from pacbayes.bounds import binomial_upper, kl_inverse_upper
-from pacbayes.risk import draws_for_slack, evaluate
-from tests.benchmarks import others, scaling
+from tests.benchmarks import others, scaling, work
 from tests.benchmarks.scaling import Case
 from tests.benchmarks.turns import Call, Row, against, duration, medians
 from tests.benchmarks.work import (
-    BATCH,
+    DELTA,
+    DRAWS,
+    RISK,
+    SLACK,
+    blocks_of,
     fit_step,
-    mask_of,
-    network,
-    one_draw,
-    plain_forward,
+    plain_passes,
     plain_step,
 )
 from tests.peaks import GIB, peak
-from tests.posterior.laws import posterior_around
 
-SLACK, RISK, N, SHARE = 0.001, 0.02, 30_000, Fraction(1, 100)
 STEP_BARS = {"mlp": 2.2, "ticket of 2 %": 0.6, "lenet5": 1.1}
 DRAW_BARS = {"mlp": 2.2, "ticket of 2 %": 1.3, "lenet5": 1.5, "resnet20": 2.0}
 SLACK_BARS = {"mlp": 12, "lenet5": 10}
@@ -45,8 +42,21 @@ def steps() -> list[Row]:
 
 def draws() -> list[Row]:
     """One draw for each example, bayesian-torch's one for all, and a plain forward pass."""
-    calls = {"ours": one_draw, "plain forward": plain_forward}
-    return _beside("draw per example", calls, others.bayesian_draw, DRAW_BARS, rounds=9)
+    rows = []
+    for name, bar in DRAW_BARS.items():
+        blocks, what = blocks_of(name), f"draw per example, {name}"
+        calls = {"ours": work.draws(name), "plain forward": plain_passes(name)}
+        if others.BAYESIAN_TORCH:
+            calls["bayesian-torch"] = partial(_several, others.bayesian_draw(name), blocks)
+        found = {key: seconds / blocks for key, seconds in medians(calls, rounds=7).items()}
+        ours = found.pop("ours") / DRAWS
+        for key, seconds in found.items():
+            rows.append(
+                against(what, ours, key, seconds, bar=bar if key == "plain forward" else None)
+            )
+        if not others.BAYESIAN_TORCH:
+            rows.append(Row(what=what, ours="", beside=others.ABSENT))
+    return rows
 
 
 def _beside(
@@ -76,41 +86,26 @@ def _beside(
 
 def slack() -> list[Row]:
     """The passes that a slack of 0.001 at a risk of 0.02 takes, ours and with one draw a pass."""
-    needed = draws_for_slack(SLACK, risk_guess=RISK, n=N, delta=SHARE)
-    whole = others.whole_passes_for(SLACK, risk=RISK, delta=SHARE)
-    batches = 8
+    whole = others.whole_passes_for(SLACK, risk=RISK, delta=DELTA)
     rows = []
     for name, bar in SLACK_BARS.items():
         calls = {
-            "ours": _evaluation(name, examples=batches * BATCH, draws=needed),
-            "plain": partial(_several, plain_forward(name), batches),
-            "whole": partial(_several, others.whole_pass(name), batches),
+            "ours": work.draws(name),
+            "plain": plain_passes(name),
+            "whole": partial(_several, others.whole_pass(name), blocks_of(name)),
         }
         found = medians(calls, rounds=7)
         ours, theirs = found["ours"] / found["plain"], whole * found["whole"] / found["plain"]
         rows.append(
             Row(
-                what=f"slack {SLACK} at risk {RISK}, {name}: {needed} draws per example",
+                what=f"slack {SLACK} at risk {RISK}, {name}: {DRAWS} draws per example",
                 ours=f"{ours:.2f} plain passes",
-                beside=f"one draw a pass, {whole} of them: {theirs:.0f} plain passes",
+                beside=f"one draw a pass, {whole} of them: {theirs:.0f} plain passes, extrapolated",
                 ratio=f"{ours / theirs:.1e}",
                 bar=f"{bar} plain passes",
             )
         )
     return rows
-
-
-def _evaluation(name: str, *, examples: int, draws: int) -> Call:
-    from pacbayes.models import weights
-
-    model, sample = network(name), scaling.sample(examples)
-    given = weights(model)
-    law = posterior_around(given, mask=mask_of(name, given), scale=0.05)
-
-    def run() -> None:
-        evaluate(law, model, sample, draws=draws, root=1, quiet=True)
-
-    return run
 
 
 def _several(call: Call, times: int) -> None:
