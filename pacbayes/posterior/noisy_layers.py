@@ -32,7 +32,7 @@ class NoisyLinear(torch.autograd.Function):
         centre_bias, variance_bias = _bias(x, bias)
         squares = x.square()
         mean, variance = weight.support.spread(weight.mean), weight.support.spread(weight.variance)
-        spread = torch.addmm(variance_bias, squares, variance.t()).clamp_(min=SMALLEST_VARIANCE)
+        spread = torch.addmm(variance_bias, squares, variance.t())
         ratio = spread.rsqrt().mul_(noise)
         ctx.weight, ctx.bias = weight, bias
         ctx.save_for_backward(x, squares, mean, variance, ratio)
@@ -72,12 +72,12 @@ class SparseNoisyLinear(torch.autograd.Function):
         matrix = _matrix(weight)
         centre_bias, variance_bias = _bias(x, bias)
         turned = x.t().contiguous()
-        squares = turned.square()
-        spread = matrix.matmul(weight.variance, squares).add_(variance_bias[:, None])
-        ratio = spread.clamp_(min=SMALLEST_VARIANCE).rsqrt().mul_(noise)
+        squares, shape = turned.square(), (weight.support.shape[0], len(x))
+        spread = matrix.add_product(weight.variance, squares, to=_columns(variance_bias, shape))
+        ratio = spread.rsqrt().mul_(noise)
         ctx.weight, ctx.bias = weight, bias
         ctx.save_for_backward(turned, squares, ratio)
-        centre = matrix.matmul(weight.mean, turned).add_(centre_bias[:, None])
+        centre = matrix.add_product(weight.mean, turned, to=_columns(centre_bias, shape))
         return centre.addcmul_(ratio, spread).t()
 
     @staticmethod
@@ -92,8 +92,10 @@ class SparseNoisyLinear(torch.autograd.Function):
         _write_bias(ctx.bias, grad.sum(1), scaled.sum(1))
         by_x = None
         if ctx.needs_input_grad[0]:
-            by_squares = matrix.matmul_turned(weight.variance, scaled)
-            by_x = matrix.matmul_turned(weight.mean, grad).addcmul_(turned, by_squares).t()
+            zeros = torch.zeros_like(turned)
+            by_squares = matrix.add_turned_product(weight.variance, scaled, to=zeros)
+            start = by_squares.mul_(turned)
+            by_x = matrix.add_turned_product(weight.mean, grad, to=start).t()
         return by_x, None, None, None, None
 
 
@@ -119,9 +121,16 @@ class Drawn(torch.autograd.Function):
 
 
 def _bias(x: Tensor, bias: Slab | None) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of the bias; the variance is never zero, so it has a root."""
     if bias is None:
-        return x.new_zeros(1), x.new_zeros(1)
-    return bias.support.spread(bias.mean), bias.support.spread(bias.variance)
+        return x.new_zeros(1), x.new_full((1,), SMALLEST_VARIANCE)
+    variance = bias.support.spread(bias.variance) + SMALLEST_VARIANCE
+    return bias.support.spread(bias.mean), variance
+
+
+def _columns(bias: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return a new tensor with the bias in each column."""
+    return bias[:, None].expand(shape).clone(memory_format=torch.contiguous_format)
 
 
 def _matrix(weight: Slab) -> SparseMatrix:

@@ -57,15 +57,16 @@ class SparseMatrix:
         """Return the matrix with the given kept entries, in compressed row storage."""
         return _compressed(self.rows, self.columns, values, self.shape)
 
-    def matmul(self, values: Tensor, x: Tensor) -> Tensor:
-        """Return the matrix times x of shape (columns, B)."""
-        return self.with_values(values) @ x
+    def add_product(self, values: Tensor, x: Tensor, *, to: Tensor) -> Tensor:
+        """Add the matrix times x of shape (columns, B) to a tensor, in place, and return that."""
+        return torch.addmm(to, self.with_values(values), x, out=to)
 
-    def matmul_turned(self, values: Tensor, x: Tensor) -> Tensor:
-        """Return the transposed matrix times x of shape (rows, B)."""
+    def add_turned_product(self, values: Tensor, x: Tensor, *, to: Tensor) -> Tensor:
+        """Add the transposed matrix times x of shape (rows, B) to a tensor, in place."""
         turned = values.index_select(0, self.turned_order)
         shape = self.shape[::-1]
-        return _compressed(self.turned_rows, self.turned_columns, turned, shape) @ x
+        matrix = _compressed(self.turned_rows, self.turned_columns, turned, shape)
+        return torch.addmm(to, matrix, x, out=to)
 
     def outer(self, left: Tensor, right: Tensor) -> Tensor:
         """Return the kept entries of left times right', for shapes (rows, B) and (columns, B)."""

@@ -173,3 +173,17 @@ def test_a_pool_hands_out_aligned_slices_of_its_numbers() -> None:
     starts = {(part.data_ptr() - pool.numbers.data_ptr()) // 4 for part in drawn}
     assert len(starts) > 15
     assert all(start % 16 == 0 and start + 50 <= len(pool.numbers) for start in starts)
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+def test_a_pass_of_one_example_writes_nothing_but_gradients(density: float) -> None:
+    model, prior, state = state_of("mlp", density)
+    x, y = batch("mlp")
+    forward = NoisyForward.of(model, prior.mean, buffers={}, x=x)
+    pool = NoisePool.of(torch.Generator().manual_seed(4), at_once=1000)
+    objective = kl_objective(n=1000, constant=8.0)
+    before = state.mean.clone(), state.log_scale.clone()
+    gradients(state, forward, (x[:1], y[:1]), objective, pool)
+    assert torch.equal(state.mean, before[0])
+    assert torch.equal(state.log_scale, before[1])
+    assert torch.equal(state.variance, (2 * before[1]).exp())

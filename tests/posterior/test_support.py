@@ -18,8 +18,10 @@ def test_sparse_products_equal_dense_ones(density: float) -> None:
     assert support.matrix is not None
     dense = torch.randn(40, 60) * mask
     values, x, grad = support.gather(dense), torch.randn(60, 7), torch.randn(40, 7)
-    assert torch.allclose(support.matrix.matmul(values, x), dense @ x, atol=1e-4)
-    assert torch.allclose(support.matrix.matmul_turned(values, grad), dense.t() @ grad, atol=1e-4)
+    product = support.matrix.add_product(values, x, to=torch.full((40, 7), 2.0))
+    assert torch.allclose(product, 2 + dense @ x, atol=1e-4)
+    product = support.matrix.add_turned_product(values, grad, to=torch.ones(60, 7))
+    assert torch.allclose(product, 1 + dense.t() @ grad, atol=1e-4)
     expected = support.gather(grad @ x.t())
     assert torch.allclose(support.matrix.outer(grad, x), expected, atol=1e-4)
 
