@@ -121,8 +121,9 @@ class Trainable:
 
     def optimizer(self, *, lr: float, scale_lr: float) -> torch.optim.Adam:
         """Return Adam over means and log-scales."""
+        fused = self.mean.device.type in {"cpu", "cuda"}
         groups = [{"params": [self.mean], "lr": lr}, {"params": [self.log_scale], "lr": scale_lr}]
-        return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
+        return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=fused)
 
     @torch.no_grad()
     def posterior(self) -> SpikeAndSlab:

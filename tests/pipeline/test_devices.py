@@ -1,5 +1,6 @@
 """Device and type by flag: named in the certificate, the same folder, or refused in one line."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from pacbayes.certificate import verify
 from pacbayes.cli.main import run
 from pacbayes.errors import UsageError
 from pacbayes.pipeline import certify
+from tests.peaks import peak
+from tests.pipeline import other_device
 from tests.pipeline.requests import find_levels, small_certify
 
 
@@ -64,3 +67,19 @@ def test_errors_are_counted_again_in_the_type_of_the_certificate(
     assert "counted again" in capfd.readouterr().out
     document = json.loads((out / "certificate.json").read_text())
     assert document["environment"]["dtype"] == "float64"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch._lazy.ts_backend") is None, reason="torch has no lazy backend"
+)
+def test_fits_and_counts_stay_on_their_device() -> None:
+    done = peak("-m", other_device.__name__)
+    assert done.code == 0, done.output
+    found = json.loads(done.output.splitlines()[-1])
+    assert len(found) == 6
+    for values in found.values():
+        assert values["errors there"] == values["errors here"] > 0
+        # Two steps of Adam at rates up to 1e-3; float32 rounds weights of size one to 1e-7.
+        assert values["means differ by"] < 1e-6
+        assert values["came back"]
