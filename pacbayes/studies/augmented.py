@@ -137,7 +137,7 @@ def sparse_ticket(
     nothing = IndexSet.none(total)
     mask = Mask({name: kept.bool() for name, kept in run.kept.items()})
     trained = mask.apply(run.average)
-    buffers = run.statistics(trained, part)
+    buffers = run.statistics(trained, part, seeds.torch("statistics"))
     return Ticket(
         init={name: p.detach().clone() for name, p in model.named_parameters()},
         mask=mask,
@@ -230,8 +230,13 @@ class _Run:
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
         return logits.float()
 
-    def statistics(self, weights: Mapping[str, Tensor], part: Examples) -> dict[str, Tensor]:
-        """Return the buffers at some weights: means over images of the part as they are."""
+    def statistics(
+        self, weights: Mapping[str, Tensor], part: Examples, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Return the buffers at some weights: means over images of the part as they are.
+
+        The images are taken at random: files often lie in the order of their classes.
+        """
         network = copy.deepcopy(self.network)
         for name, parameter in network.named_parameters():
             parameter.data.copy_(weights[name])
@@ -239,9 +244,10 @@ class _Run:
             layer.reset_running_stats()
             layer.momentum = None  # each batch counts as much as any other
         if any(True for _ in network.buffers()):
+            order = torch.randperm(len(part.labels), generator=generator)[:LOOKED_AT]
             with torch.no_grad():
-                for inputs in part.inputs[:LOOKED_AT].split(500):
-                    network(inputs)
+                for rows in order.split(500):
+                    network(part.inputs[rows])
         return {name: tensor.clone() for name, tensor in network.named_buffers()}
 
     def _rate(self, done: float, tuning: bool) -> float:
