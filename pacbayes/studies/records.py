@@ -308,7 +308,7 @@ def _cifar10_split(request: RecordRequest, folder: Path) -> list[Certified]:
     plan = AugmentedPlan(
         density=0.0999,
         epochs=8,
-        tuning=0,
+        tuning=3,
         lr=0.25,
         batch_size=256,
         smoothing=0.2,
@@ -325,9 +325,9 @@ def _cifar10_split(request: RecordRequest, folder: Path) -> list[Certified]:
         out=folder / "certify",
         model=COLOURS,
         prior="split",
-        prior_scale=0.02,
+        prior_scale=0.005,
         epochs=0,
-        draws=4,
+        draws=2,
         declare={"V11": COMPARED_ON_PRIOR_PART},
         name="records/cifar10-split",
     )
