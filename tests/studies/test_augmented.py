@@ -110,6 +110,25 @@ def test_statistics_are_those_of_the_prior_part_and_count_as_seen(tmp_path: Path
     assert torch.allclose(found.buffers["norm.running_var"], spread, rtol=1e-3)
 
 
+def test_statistics_do_not_depend_on_the_order_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, split, model = coloured(tmp_path)
+    part = data.train.part(split.prior)
+    rising = part.inputs.mean((1, 2, 3)).argsort()
+    ordered = replace(part, inputs=part.inputs[rising])
+    monkeypatch.setattr(augmented, "LOOKED_AT", len(rising) // 2)
+    run = augmented._Run.begin(model, COLOURED)
+    found = run.statistics(run.average, ordered, Seeds(1).torch("statistics"))
+
+    def brightness(images: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(images, colours.filter_bank()[:1]).mean()
+
+    whole, first = brightness(ordered.inputs), brightness(ordered.inputs[: len(rising) // 2])
+    # Half of the images at random are nearer to all of them than the darker half is.
+    assert abs(found["norm.running_mean"][0] - whole) < 0.5 * abs(first - whole)
+
+
 def test_a_run_killed_between_epochs_ends_with_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
