@@ -308,7 +308,7 @@ def _cifar10_split(request: RecordRequest, folder: Path) -> list[Certified]:
     plan = AugmentedPlan(
         density=0.0999,
         epochs=8,
-        tuning=3,
+        tuning=0,
         lr=0.25,
         batch_size=256,
         smoothing=0.2,
