@@ -22,7 +22,8 @@ def committed(name: str) -> dict[str, Any]:
     return found
 
 
-def claims(name: str, report: dict[str, Any]) -> tuple[Claim, ...]:
+def claims(report: dict[str, Any]) -> tuple[Claim, ...]:
+    name = report["study"]
     if name == "yang2023":
         return yang2023.claims(yang2023.SETTINGS[report["size"]])
     if name == "vandersmissen2023":
@@ -55,7 +56,7 @@ def measurement(stored: dict[str, Any]) -> Measurement:
 def test_committed_verdicts_follow_from_committed_measurements(name: str) -> None:
     report = committed(name)
     found = [measurement(stored) for stored in report["measurements"]]
-    judged = [judge(claim, found).to_json() for claim in claims(name, report)]
+    judged = [judge(claim, found).to_json() for claim in claims(report)]
     assert judged == report["verdicts"]
 
 
@@ -67,6 +68,13 @@ def test_the_pages_are_small_and_name_no_machine(name: str) -> None:
     assert MACHINE.findall(text) == []
     for verdict in committed(name)["verdicts"]:
         assert verdict["verdict"] in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_folders_are_called_by_study_and_size(name: str) -> None:
+    report = committed(name)
+    ending = "" if report["size"] == "quick" else f"_{report['size']}"
+    assert name == f"{report['study']}{ending}"
 
 
 def test_the_negative_control_holds_in_every_zone() -> None:
