@@ -84,12 +84,10 @@ SETTINGS: Final = {
     "long": Settings(
         examples=None,
         model="lenet300",
-        levels=6,
-        fraction=0.45,
+        fraction=0.5,
         n_measure=1000,
         points=11,
         pairs=1,
-        fractions=(0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95),
     ),
     "full": Settings(
         data="cifar10-jpeg",
