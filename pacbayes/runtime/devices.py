@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import torch
 from torch import Tensor
 
-from pacbayes.errors import UsageError
+from pacbayes.errors import InputError, UsageError
 
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
 
@@ -71,6 +71,9 @@ def repeatable() -> Iterator[None]:
     TF32 would round the factors of a product to 10 bits: the classifier would be another one, and
     outputs drawn in place of weights would follow its law to three digits only. This is the one
     place that sets torch's switches; all of them are as before behind the block.
+
+    Raises:
+        InputError: an operation of the network cannot be made to repeat itself.
     """
     # Read by cuBLAS when it starts; without it torch refuses matrix products that must repeat.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -86,6 +89,12 @@ def repeatable() -> Iterator[None]:
         deterministic.fill_uninitialized_memory = False
         torch.use_deterministic_algorithms(True)
         yield
+    except RuntimeError as error:
+        operation, refused, _ = str(error).partition(" does not have a deterministic")
+        if not refused:
+            raise
+        message = f"the network's operation {operation} may give other bits each time on its device"
+        raise InputError(f"{message}; take another device or another operation") from error
     finally:
         torch.set_deterministic_debug_mode(mode)
         cudnn.allow_tf32, cudnn.benchmark, deterministic.fill_uninitialized_memory = before

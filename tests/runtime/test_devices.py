@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pacbayes.errors import UsageError
+from pacbayes.errors import InputError, UsageError
 from pacbayes.runtime.devices import CPU, Place, repeatable
 from pacbayes.runtime.environment import environment
 
@@ -72,6 +72,16 @@ def test_switches_hold_for_a_block_and_are_put_back() -> None:
         assert switches() == before
     finally:
         torch.set_float32_matmul_precision("highest")
+
+
+def test_an_operation_that_cannot_repeat_itself_is_refused_in_one_line() -> None:
+    with pytest.raises(InputError, match=r"operation put_ .* other bits each time") as found:
+        with repeatable():
+            torch.zeros(4).put_(torch.tensor([0]), torch.ones(1))
+    assert "\n" not in str(found.value)
+    assert not torch.are_deterministic_algorithms_enabled()
+    with pytest.raises(RuntimeError, match="shapes"), repeatable():
+        torch.ones(2, 3) @ torch.ones(2, 3)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
