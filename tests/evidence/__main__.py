@@ -8,12 +8,12 @@ import click
 
 from tests.evidence.experiments import EXPERIMENTS
 from tests.evidence.page import write_page
-from tests.evidence.shards import ROOT
+from tests.evidence.shards import RESULTS
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(sorted(EXPERIMENTS)))
-@click.option("--results", type=click.Path(path_type=Path), default=ROOT / "build" / "evidence")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS)
 @click.option("--page", type=click.Path(path_type=Path), help="page to write, if any")
 @click.option("--seconds", type=float, default=math.inf, help="start no shard after so long")
 def main(names: tuple[str, ...], results: Path, page: Path | None, seconds: float) -> None:

@@ -28,7 +28,7 @@ from types import ModuleType
 import click
 
 from tests.evidence.mutate import Mutant, mutants
-from tests.evidence.shards import ROOT
+from tests.evidence.shards import RESULTS, ROOT
 
 SECONDS = {False: 20, True: 180}
 """A mutant that computes longer hangs, without tests and in them; they take a fourth of that."""
@@ -265,7 +265,7 @@ def reasons() -> dict[str, dict[str, str]]:
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice([path.stem for path in TARGETS]))
-@click.option("--results", type=click.Path(path_type=Path), default=ROOT / "build" / "evidence")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS)
 @click.option("--sample", type=int, default=1, help="one mutant in so many, by its name")
 @click.option("--seconds", type=float, default=1e9, help="stop after so long; the rest comes next")
 def main(names: Sequence[str], results: Path, sample: int, seconds: float) -> None:

@@ -1,6 +1,7 @@
-"""Results that survive a kill: one JSON file for each shard of an experiment.
+"""Results that survive a kill: one JSON file for each experiment, written after each of its shards.
 
-A shard is done again when a file that it depends on has changed since.
+They are committed, so that the page can be written again without the hours behind it. All is done
+again when a file that the results depend on has changed since.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any
 import click
 
 ROOT = Path(__file__).resolve().parents[2]
+RESULTS = Path(__file__).with_name("results")
 
 Result = dict[str, Any]
 
@@ -40,38 +42,38 @@ class Experiment:
 
     def run(self, folder: Path, *, until: float = math.inf) -> list[Result]:
         """Return the results of all shards, doing those that are missing while there is time."""
-        key, found = self.key(), []
+        known = self._load(folder)
         for shard in range(self.shards):
-            path = folder / self.name / f"{shard:04d}.json"
-            result = _known(path, key)
-            if result is None:
-                if time.monotonic() >= until:
-                    break
-                result = self.work(shard)
-                _write(path, {"key": key, "result": result})
-                click.echo(f"{self.name} {shard + 1}/{self.shards}", err=True)
-            found.append(result)
-        return found
+            if shard in known:
+                continue
+            if time.monotonic() >= until:
+                break
+            known[shard] = self.work(shard)
+            self._save(folder, known)
+            click.echo(f"{self.name} {shard + 1}/{self.shards}", err=True)
+        return [known[shard] for shard in sorted(known)]
 
     def known(self, folder: Path) -> list[Result]:
         """Return the results that are there, of this key."""
-        key = self.key()
-        paths = [folder / self.name / f"{shard:04d}.json" for shard in range(self.shards)]
-        return [result for path in paths if (result := _known(path, key)) is not None]
+        known = self._load(folder)
+        return [known[shard] for shard in sorted(known)]
 
+    def _load(self, folder: Path) -> dict[int, Result]:
+        path = folder / f"{self.name}.json"
+        if not path.is_file():
+            return {}
+        stored = json.loads(path.read_text())
+        if stored["key"] != self.key():
+            return {}
+        return {int(shard): result for shard, result in stored["shards"].items()}
 
-def _known(path: Path, key: str) -> Result | None:
-    if not path.is_file():
-        return None
-    stored = json.loads(path.read_text())
-    return stored["result"] if stored["key"] == key else None
-
-
-def _write(path: Path, content: Result) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(content))
-    partial.replace(path)
+    def _save(self, folder: Path, known: dict[int, Result]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.json"
+        partial = path.with_suffix(f".{os.getpid()}")
+        shards = {str(shard): known[shard] for shard in sorted(known)}
+        partial.write_text(json.dumps({"key": self.key(), "shards": shards}, indent=1) + "\n")
+        partial.replace(path)
 
 
 def added(results: Iterable[Result], field: str) -> int:

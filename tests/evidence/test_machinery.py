@@ -60,10 +60,23 @@ def test_shards_are_done_once(tmp_path: Path) -> None:
     assert added(experiment.run(tmp_path), "inputs") == 6
     assert added(experiment.run(tmp_path), "inputs") == 6
     assert asked == [0, 1, 2, 3]
-    stale = tmp_path / "sums" / "0001.json"
-    stale.write_text(json.dumps({"key": "other", "result": {"inputs": 9}}))
+    path = tmp_path / "sums.json"
+    stored = json.loads(path.read_text())
+    del stored["shards"]["1"]
+    path.write_text(json.dumps(stored))
     assert len(experiment.known(tmp_path)) == 3
     assert added(experiment.run(tmp_path), "inputs") == 6
+    assert asked == [0, 1, 2, 3, 1]
+
+
+def test_shards_of_other_code_are_done_again(tmp_path: Path) -> None:
+    experiment = Experiment(
+        name="ones", shards=2, work=lambda _: {"ones": 1}, depends=("Makefile",)
+    )
+    stale = {"key": "other", "shards": {"0": {"ones": 9}}}
+    (tmp_path / "ones.json").write_text(json.dumps(stale))
+    assert experiment.known(tmp_path) == []
+    assert added(experiment.run(tmp_path), "ones") == 2
 
 
 def test_a_page_without_results_says_so(tmp_path: Path) -> None:
