@@ -211,9 +211,11 @@ def _counted(
     lanes = _lanes(design, len(missing), place)
 
     def counter() -> Callable[[int], int]:
-        # Calling a module puts other parameters into it for that time: each lane needs its own.
-        model = copy.deepcopy(rest.model)
-        own = design_for(model, law, rest.inputs[:4], memory=memory // lanes)
+        own = design
+        if lanes > 1:
+            # Calling a module puts other parameters into it for that time: each lane needs its own.
+            model = copy.deepcopy(rest.model)
+            own = design_for(model, law, rest.inputs[:4], memory=memory // lanes)
 
         def count(block: int) -> int:
             noises = [
