@@ -26,15 +26,15 @@ def state_of(kind: str, density: float) -> tuple[nn.Module, Prior, Trainable]:
 
 
 def batch(kind: str) -> tuple[Tensor, Tensor]:
-    """Two halves alike: the gradient by the variances is taken from the first."""
+    """Four quarters alike: the gradient by the variances is taken from the first."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(4, *EVERY[kind][1], generator=generator)
-    y = torch.randint(0, 3, (4,), generator=generator)
-    return torch.cat([x, x]), torch.cat([y, y])
+    x = torch.randn(2, *EVERY[kind][1], generator=generator)
+    y = torch.randint(0, 3, (2,), generator=generator)
+    return torch.cat([x] * 4), torch.cat([y] * 4)
 
 
-def doubled(noise: Tensor, forward: NoisyForward, state: Trainable) -> Tensor:
-    """Return noise that is the same in both halves of a batch of eight."""
+def repeated(noise: Tensor, forward: NoisyForward, state: Trainable) -> Tensor:
+    """Return noise that is the same in all quarters of a batch of eight."""
     noise, at = noise.clone(), 0
     for layer in forward.layers:
         support = state.slabs[layer.weight].support
@@ -45,9 +45,9 @@ def doubled(noise: Tensor, forward: NoisyForward, state: Trainable) -> Tensor:
         rows, size = support.shape[0], 8 * support.shape[0]
         part = noise[at : at + size]
         if support.matrix is not None:
-            part.view(rows, 8)[:, 4:] = part.view(rows, 8)[:, :4]
+            part.view(rows, 4, 2)[:, 1:] = part.view(rows, 4, 2)[:, :1]
         else:
-            part.view(8, rows)[4:] = part.view(8, rows)[:4]
+            part.view(4, 2, rows)[1:] = part.view(4, 2, rows)[:1]
         at += size
     return noise
 
@@ -119,7 +119,7 @@ def test_gradients_equal_those_of_autograd(kind: str, density: float) -> None:
     objective = kl_objective(n=1000, constant=8.0)
     pool = NoisePool.of(torch.Generator().manual_seed(4), at_once=1000)
     drawn = pool.slice(forward.normals(state.slabs, len(x)))
-    noise = doubled(drawn, forward, state)
+    noise = repeated(drawn, forward, state)
 
     class Same(NoisePool):
         def slice(self, count: int) -> Tensor:
