@@ -4,9 +4,11 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 
 import torch
 from torch import Tensor, nn
@@ -210,7 +212,7 @@ def _counted(
     design = design_for(rest.model, law, rest.inputs[:4], memory=memory)
     lanes = _lanes(design, len(missing), place)
 
-    def counter() -> Callable[[int], int]:
+    def counter(left: Event) -> Callable[[int], int]:
         own = design
         if lanes > 1:
             # Calling a module puts other parameters into it for that time: each lane needs its own.
@@ -222,9 +224,8 @@ def _counted(
                 PlacedNoise(root=root, draw=draw, block=block, names=own.names, place=place)
                 for draw in range(draws)
             ]
-            return _errors_of_block(
-                own, (rest.inputs[blocks[block]], rest.labels[blocks[block]]), noises
-            )
+            examples = rest.inputs[blocks[block]], rest.labels[blocks[block]]
+            return _errors_of_block(own, examples, noises, left=left)
 
         return count
 
@@ -251,7 +252,7 @@ def _lanes(design: Design, blocks: int, place: Place) -> int:
 
 
 def _errors_of_block(
-    design: Design, examples: tuple[Tensor, Tensor], noises: list[PlacedNoise]
+    design: Design, examples: tuple[Tensor, Tensor], noises: list[PlacedNoise], *, left: Event
 ) -> int:
     """Count the errors of all draws on one block; draws come last so that moments are reused."""
     inputs, labels = examples
@@ -259,5 +260,7 @@ def _errors_of_block(
     for rows in torch.arange(len(labels)).split(design.chunk):
         forward = design.forward(inputs[rows])
         for noise in noises:
+            if left.is_set():
+                raise CancelledError("nobody waits for the errors of this block")
             errors += int((~is_right(forward(noise), labels[rows])).sum())
     return errors

@@ -20,14 +20,14 @@ def four_threads() -> Iterator[None]:
 @pytest.mark.parametrize("lanes", [1, 2, 3, 7])
 def test_results_come_in_order(lanes: int) -> None:
     units = [5, 1, 4, 1, 3]
-    found = list(in_lanes(lambda: lambda unit: unit**2, units, lanes=lanes))
+    found = list(in_lanes(lambda left: lambda unit: unit**2, units, lanes=lanes))
     assert found == [(5, 25), (1, 1), (4, 16), (1, 1), (3, 9)]
 
 
 def test_each_lane_has_a_worker_of_its_own(four_threads: None) -> None:
     meeting = threading.Barrier(2, timeout=30)
 
-    def worker() -> Callable[[int], tuple[int, int]]:
+    def worker(left: threading.Event) -> Callable[[int], tuple[int, int]]:
         mine = threading.get_ident()
 
         def work(unit: int) -> tuple[int, int]:
@@ -46,7 +46,7 @@ def test_each_lane_has_a_worker_of_its_own(four_threads: None) -> None:
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_no_gradients_are_kept(lanes: int) -> None:
     weight = torch.ones((), requires_grad=True)
-    found = list(in_lanes(lambda: lambda unit: unit * weight, [2.0], lanes=lanes))
+    found = list(in_lanes(lambda left: lambda unit: unit * weight, [2.0], lanes=lanes))
     assert not found[0][1].requires_grad
     assert torch.is_grad_enabled()
 
@@ -62,13 +62,13 @@ def test_what_a_worker_raises_comes_out(lanes: int, four_threads: None) -> None:
         return unit
 
     with pytest.raises(ZeroDivisionError, match="unit 1"):
-        list(in_lanes(lambda: work, range(1000), lanes=lanes))
+        list(in_lanes(lambda left: work, range(1000), lanes=lanes))
     assert len(done) < 999
     assert torch.get_num_threads() == 4
 
 
 def test_what_making_a_worker_raises_comes_out() -> None:
-    def worker() -> Callable[[int], int]:
+    def worker(left: threading.Event) -> Callable[[int], int]:
         raise ZeroDivisionError("no worker")
 
     with pytest.raises(ZeroDivisionError, match="no worker"):
@@ -76,7 +76,30 @@ def test_what_making_a_worker_raises_comes_out() -> None:
 
 
 def test_leaving_early_leaves_torchs_threads_as_they_were(four_threads: None) -> None:
-    results = in_lanes(lambda: lambda unit: unit, range(50), lanes=2)
+    results = in_lanes(lambda left: lambda unit: unit, range(50), lanes=2)
     assert next(results) == (0, 0)
     results.close()  # type: ignore[attr-defined]
     assert torch.get_num_threads() == 4
+
+
+def test_workers_hear_that_nobody_waits_any_more() -> None:
+    """Each unit but the first ends by the event alone; the first waits until another has begun."""
+    heard: list[int] = []
+    begun = threading.Event()
+
+    def worker(left: threading.Event) -> Callable[[int], int]:
+        def work(unit: int) -> int:
+            if unit == 0:
+                assert begun.wait(timeout=30)
+            else:
+                begun.set()
+                heard.append(unit if left.wait(timeout=30) else -1)
+            return unit
+
+        return work
+
+    results = in_lanes(worker, range(50), lanes=2)
+    assert next(results) == (0, 0)
+    results.close()  # type: ignore[attr-defined]
+    assert heard
+    assert -1 not in heard
