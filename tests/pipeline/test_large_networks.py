@@ -62,7 +62,7 @@ def certified_resnet50(folder: Path) -> Peak:
 def test_a_network_of_25_million_weights_is_fitted_and_certified_in_8_gib(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """4.5 GiB and one to two minutes on two cores."""
+    """4.6 GiB and one to two minutes on two cores."""
     done = certified_resnet50(tmp_path)
     record_property("peak in GiB", done.memory / GIB)
     assert done.memory < 8 * GIB
