@@ -84,7 +84,7 @@ SETTINGS: Final = {
         levels=5,
         fraction=0.36,
         epochs=6,
-        seeds=2,
+        seeds=3,
         method_seeds=1,
         portrayed=(0, 5),
         effort=Effort(noises=30, rays=10),
