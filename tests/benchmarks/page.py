@@ -26,7 +26,8 @@ SGD step, or a forward pass without gradients. A draw is one pass over 250 examp
 weights of its own; bayesian-torch's has the same weights for all 250, so it is another design. The
 networks are `mlp` 784-600-600-600-10, its ticket that keeps 2 % of the weights (which all baselines
 compute as a dense network), LeNet-5 and ResNet-20, in batches of 250. A bar is a limit for the
-ratio, or for what is ours where it has a unit.
+ratio, or for what is ours where it has a unit. `mlp` and its ticket have the same baseline: where
+its times differ between the two, something else ran meanwhile, and that ratio means little.
 
 """
 LINE = "| {piece} | {what} | {ours} | {beside} | {ratio} | {bar} |"
