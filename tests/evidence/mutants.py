@@ -69,7 +69,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "test_split.py", "test_theorems.py", "test_oracle.py::test_random_kl_inverses",
     ),
     "factorial": (
-        "test_sums.py", f"{COARSE}factorials", f"{DIRECTIONS}factorials", "test_binomial.py",
+        "test_directed.py", "test_sums.py", f"{COARSE}factorials", f"{DIRECTIONS}factorials",
+        "test_binomial.py",
         f"{COARSE}sums_and_prices", "test_prices.py",
     ),
     "gibbs": (
