@@ -151,7 +151,8 @@ def _mutants(results: Path) -> dict[str, str]:
         known = mutants.reasons().get(target.stem, {})
         explained = [name for name in changes if mutants.reason(known, name)]
         faults = [name for name in changes if name not in explained]
-        killed = sum(fates.get(name, "survived") != "survived" for name in faults)
+        open_ones = ("survived", mutants.LATER)
+        killed = sum(fates.get(name, "survived") not in open_ones for name in faults)
         survived = [n for n in changes if fates.get(n) == "survived" and n not in explained]
         tried = killed + len(survived) + len(explained)
         numbers = [len(changes), tried, killed, len(explained), len(survived)]
@@ -164,7 +165,9 @@ def _mutants(results: Path) -> dict[str, str]:
         left += [f"- `{target.stem}`, `{name}`" for name in survived]
     rows.append(["**all**", *(totals[position] for position in range(5))])
     head = ["file", "mutants", "tried or explained", "killed", "explained", "unexplained"]
+    untried = totals[0] - totals[1]
     return {
+        "untried": f"**{untried:,} are not tried yet**; the next run goes on.\n" if untried else "",
         "mutants": _table(head, rows),
         "unexplained": "\n".join(left) or "None.",
         "explained": "\n".join(told) or "None.",
