@@ -12,6 +12,7 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pacbayes.bounds import factorial
 from pacbayes.bounds.directed import DOWN, UP, end, exp, ln, log1p, log_inverse, sqrt
 from pacbayes.bounds.doubles import decimal_up, double_up, smallest_double
 from pacbayes.bounds.factorial import ln_choose, ln_factorial
@@ -86,6 +87,16 @@ def test_factorials_on_both_sides_of_the_series(m: int) -> None:
     assert decided(truth - ball(Fraction(low)))
     assert decided(ball(Fraction(high)) - truth)
     assert high - low < Decimal("1e-32") * (1 + abs(low) / 10**15)
+
+
+def test_each_end_of_a_factorial_takes_its_own_end_of_two_pi(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(factorial, "TWO_PI_DOWN", Decimal(6))
+    monkeypatch.setattr(factorial, "TWO_PI_UP", Decimal(7))
+    truth = arb(1001).lgamma()
+    assert decided(truth - ball(Fraction(ln_factorial(DOWN, 1000))))
+    assert decided(ball(Fraction(ln_factorial(UP, 1000))) - truth)
 
 
 @pytest.mark.parametrize("to", [DOWN, UP])

@@ -126,3 +126,7 @@ def test_counts_are_integers(wrong: Any) -> None:
             bounds.structured_price_upper(wrong)
         with pytest.raises(UsageError, match="integer"):
             bounds.n_of_m_price_upper(wrong, kept=2, of=4)
+
+
+def test_groups_of_one_that_keep_all_have_no_price() -> None:
+    assert bounds.n_of_m_price_upper(5, kept=1, of=1) == "0"
