@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pacbayes.bounds import factorial
 from pacbayes.bounds.directed import DOWN, UP, end, exp, ln, log1p, log_inverse, sqrt
-from pacbayes.bounds.doubles import decimal_up, double_up, smallest_double
+from pacbayes.bounds.doubles import decimal_up, double_up, smallest_double, text_up
 from pacbayes.bounds.factorial import ln_choose, ln_factorial
 from pacbayes.errors import UsageError
 from tests.bounds.oracle import ball, decided
@@ -142,6 +142,18 @@ def test_the_canonical_form(x: float, digits: int, text: str) -> None:
     assert decimal_up(x, digits) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0.12345678901234567891", "0.12345678901234568"),  # 17 digits, unless told otherwise
+        ("1e-20", "0.00000000000000000001"), ("1e-21", "1E-21"),
+        ("1e40", "1" + 40 * "0"), ("1e41", "1E+41"),
+    ],
+)  # fmt: skip
+def test_decimals_of_any_size(value: str, text: str) -> None:
+    assert text_up(Decimal(value)) == text
+
+
 @pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf, -1e-300])
 def test_what_is_not_written(x: float) -> None:
     with pytest.raises(UsageError):
@@ -165,3 +177,8 @@ def test_a_good_start_costs_two_questions() -> None:
     asked = []
     assert smallest_double(lambda p: bool(asked.append(p)) or p >= 0.3, 0.3) == 0.3
     assert len(asked) == 2
+
+
+def test_one_is_not_asked_for_where_it_is_the_start() -> None:
+    """A proof may break down at one itself and hold below: one is accepted in any case."""
+    assert smallest_double(lambda p: 0.3 <= p < 1, 1.0) == 0.3

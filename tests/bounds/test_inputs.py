@@ -31,6 +31,11 @@ def test_strings_are_what_they_say(text: str, value: Fraction) -> None:
     assert Fraction(exact("x", text)) == value
 
 
+def test_a_thousand_characters_are_not_too_many() -> None:
+    assert exact("x", "0" * 999 + "7") == 7
+    assert exact("x", "0" * 997 + "7/2") == Fraction(7, 2)
+
+
 def test_numbers_of_numpy_are_numbers() -> None:
     assert exact("x", np.float64(0.1)) == Decimal.from_float(0.1)
     assert exact("x", np.int64(3)) == 3  # type: ignore[arg-type]

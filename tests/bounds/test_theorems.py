@@ -299,6 +299,10 @@ def test_occam_without_a_code_is_the_test_set_bound() -> None:
     )
 
 
+def test_nothing_but_errors_is_vacuous() -> None:
+    assert bounds.occam_bound(errors=100, n=100, nats=1, delta="0.05") == 1.0
+
+
 @pytest.mark.parametrize("length", ["1e9", "1e9999", math.inf])
 def test_a_code_too_long_is_vacuous(length: str | float) -> None:
     for errors in (0, 3):
