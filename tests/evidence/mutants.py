@@ -31,8 +31,8 @@ import click
 from tests.evidence.mutate import Mutant, mutants
 from tests.evidence.shards import RESULTS, ROOT
 
-SECONDS = {False: 20, True: 180}
-"""A mutant that computes longer hangs, without tests and in them; they take a fourth of that."""
+EXAMPLES, TESTS, TESTS_OF_THE_CHECKER = 20, 75, 180
+"""Seconds of a processor after which a mutant hangs: rooms take a third of that or less."""
 
 BOUNDS = ROOT / "pacbayes" / "bounds"
 CHECKER = ROOT / "pacbayes" / "certificate" / "checker.py"
@@ -172,6 +172,7 @@ def misjudged(mutant: Mutant, known: Verdicts) -> str:
 
 def killer(target: Path, mutant: Mutant, known: Verdicts, *, tests: bool) -> str:
     """Return what fails, "a hang", "an import", or "survived"."""
+    seconds = (TESTS_OF_THE_CHECKER if target == CHECKER else TESTS) if tests else EXAMPLES
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / target.name  # for tests that run the file as a program
         path.write_text(ast.unparse(mutant.tree()))
@@ -179,7 +180,7 @@ def killer(target: Path, mutant: Mutant, known: Verdicts, *, tests: bool) -> str
         child = os.fork()
         if child == 0:
             os.close(reading)
-            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS[tests], SECONDS[tests]))
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             _import_changed(target, mutant, path)
             with os.fdopen(writing, "w") as pipe:
                 pipe.write(_tested(target, mutant) if tests else _tried(target, mutant, known))
