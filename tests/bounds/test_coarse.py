@@ -177,7 +177,7 @@ def test_theorems() -> None:
     for _ in range(300):
         risk, kl = random_probability(rng), Fraction(rng.randrange(1000), 7)
         n, delta = rng.randrange(1, 10**4), Fraction(1, rng.randrange(2, 1000))
-        weight, lam = Fraction(1, rng.randrange(1, 100)), Fraction(rng.randrange(1, 20), 10)
+        weight, lam = Fraction(1, rng.randrange(1, 100)), Fraction(rng.randrange(1, 21), 11)
         rate = Fraction(rng.randrange(1, 50), 7)
         evidence = {"risk": risk, "kl": kl, "n": n, "delta": delta, "weight": weight}
         q, price = ball(Fraction(risk)), ball(kl) - ball(delta * weight).log()
