@@ -11,7 +11,7 @@ import flint
 import numpy as np
 import pytest
 from flint import arb
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pacbayes.bounds import (
@@ -76,6 +76,7 @@ def capitals(draws: Sequence[Fraction], stakes: Sequence[Fraction], p: float) ->
 
 @settings(max_examples=40)
 @given(values=counts, delta=deltas, horizon=st.one_of(st.none(), st.integers(1, 100)))
+@example(values=[0, 50] * 60, delta=Fraction(1, 20), horizon=None)  # most bets are below 1
 def test_betting_is_its_formula(values: list[int], delta: Fraction, horizon: int | None) -> None:
     draws = [Fraction(value, 50) for value in values]
     stakes = bets(draws, delta, horizon)
@@ -222,6 +223,12 @@ def test_draws_are_taken_until_the_slack_is_small() -> None:
     assert betting_upper(values=before, delta="0.01", size=1000) > mean + 0.01
 
 
+def test_a_slack_that_is_just_met_is_met() -> None:
+    upper = Fraction(betting_upper(values=[0] * 12, delta="0.05"))
+    assert upper < Fraction(betting_upper(values=[0] * 11, delta="0.05"))
+    assert len(draw_until(itertools.repeat(0), slack=upper, delta="0.05", most=99)) == 12
+
+
 def test_stopping_ends() -> None:
     assert draw_until(itertools.repeat(1), slack="0.01", delta="0.05", most=7) == (1,)
     alternating = itertools.cycle([0, 1])
@@ -258,6 +265,7 @@ def test_limits() -> None:
         ({"values": [0.5, None]}, "value must"),
         ({"values": [3, 4], "size": 3}, r"in \[0, 3\]"),
         ({"values": [0, 0.5], "size": 1000}, "whole counts"),
+        ({"values": [0, 0.5], "size": 2}, "whole counts"),
         ({"size": 0}, "size must"),
         ({"delta": 0}, "delta must"),
         ({"delta": 1}, "delta must"),
