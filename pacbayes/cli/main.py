@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from pacbayes.errors import PacBayesError, UnsoundError
+from pacbayes.runtime.memory import keep_freed_memory
 from pacbayes.runtime.signals import TerminatedError, heeded
 
 USAGE = 2
@@ -82,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # A reader that goes away ends the program as it ends any other, with no word; exit code 1,
         # which click would give, means that a certificate does not verify.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    keep_freed_memory()
     sys.exit(run(argv))
 
 

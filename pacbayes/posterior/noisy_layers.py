@@ -3,9 +3,9 @@
 For independent weights of means M and variances V and one input row x, the outputs of a linear
 layer are independent normal numbers of mean ``x M' + b`` and variance ``(x^2) V' + v`` (local
 reparametrization, Kingma, Salimans and Welling 2015). Its gradient needs the two products forwards
-and four backwards, and nothing else of the size of the weights. The gradient by V of a dense layer
-is taken from a quarter of the batch, four times as large: batches are in random order, so it has no
-bias, and the posteriors that come out of it are as good.
+and four backwards, and nothing else of the size of the weights. The gradient by V is taken from a
+quarter of the batch, four times as large: batches are in random order, so it has no bias, and the
+posteriors that come out of it are as good.
 
 Each function takes a tensor ``root`` that requires a gradient and gets none: through it autograd
 learns that there is something to do backwards.
@@ -21,7 +21,7 @@ from pacbayes.posterior.support import SparseMatrix, Support
 
 SMALLEST_VARIANCE = 1e-20
 SHARE = 4
-"""One of so many examples, the first of a batch, gives the gradient by dense variances."""
+"""One of so many examples, the first of a batch, gives the gradient by the variances."""
 
 
 class NoisyLinear(torch.autograd.Function):
@@ -91,7 +91,9 @@ class SparseNoisyLinear(torch.autograd.Function):
         grad = grads[0].t().contiguous()
         scaled = ratio.mul_(grad)
         weight.by_mean.copy_(matrix.outer(grad, turned))
-        weight.by_scale.copy_(matrix.outer(scaled, squares))
+        few = -(-grad.shape[1] // SHARE)
+        some = matrix.outer(scaled[:, :few], squares[:, :few])
+        torch.mul(some, grad.shape[1] / few, out=weight.by_scale)
         _write_bias(ctx.bias, grad.sum(1), scaled.sum(1))
         by_x = None
         if ctx.needs_input_grad[0]:

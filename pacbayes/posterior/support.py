@@ -46,9 +46,9 @@ class SparseMatrix:
         height, width = kept.shape
         return cls(
             rows=_starts(row, height),
-            columns=column,
+            columns=column.int(),
             turned_rows=_starts(column, width),
-            turned_columns=row[order],
+            turned_columns=row[order].int(),
             turned_order=order,
             shape=(height, width),
         )
@@ -77,7 +77,7 @@ class SparseMatrix:
 
 
 def _starts(index: Tensor, count: int) -> Tensor:
-    ends = torch.bincount(index, minlength=count).cumsum(0)
+    ends = torch.bincount(index, minlength=count).cumsum(0).int()
     return torch.cat([ends.new_zeros(1), ends])
 
 

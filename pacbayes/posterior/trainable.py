@@ -94,7 +94,7 @@ class Trainable:
 
         The mask's nats are not in it: they do not depend on the state.
         """
-        torch.mul(self.log_scale, 2, out=self.variance).exp_()
+        torch.mul(self.log_scale, 2 / math.log(2), out=self.variance).exp2_()  # faster than exp
         torch.sub(self.mean, self.centre, out=self.shift)
         return sum(slab.divergence() for slab in self.slabs.values())
 

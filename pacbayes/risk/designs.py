@@ -18,7 +18,7 @@ MEMORY = 600_000_000
 """Bytes that the weights drawn at once may take; it bounds memory, not the law."""
 BYTES_PER_ENTRY = 12
 """Of a drawn weight, with what making it needs."""
-LAYER_ENTRIES = 1_000_000
+LAYER_ENTRIES = 2_400_000
 """Largest number of drawn weights of one layer held at once; more would leave the caches."""
 
 

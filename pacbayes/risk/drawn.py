@@ -11,7 +11,7 @@ from torch import Tensor
 from pacbayes.posterior import Layer, SpikeAndSlab, Support
 from pacbayes.risk.noise import BlockNoise
 
-AT_ONCE = 50
+AT_ONCE = 63
 """Examples in one grouped convolution; more or fewer are slower."""
 SUITED_CHANNELS = 8
 """Convolutions of several channels are faster when they are filled up to a multiple of this."""
@@ -89,9 +89,11 @@ def drawn_layer(
     else:
         shape = (rows, -1, *(1,) * (x.ndim - 2))
         if layer.op == "norm":
-            out = layer.options[0](x, None, None) * kernels.view(shape)
-        else:
-            out = _convolution(layer, x, kernels, patches)
+            gains, out = kernels.view(shape), layer.options[0](x, None, None)
+            return (
+                out * gains if offsets is None else torch.addcmul(offsets.view(shape), gains, out)
+            )
+        out = _convolution(layer, x, kernels, patches)
     return out if offsets is None else out.add_(offsets.view(shape))
 
 
@@ -137,4 +139,4 @@ def _convolution(layer: Layer, x: Tensor, kernels: Tensor, patches: Tensor | Non
         total = groups * len(part)
         out = F.conv2d(joined, flat, None, stride, padding, dilation, total)
         found.append(out.view(len(part), kernels.shape[1], *out.shape[2:]))
-    return torch.cat(found)
+    return found[0] if len(found) == 1 else torch.cat(found)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 BLOCK = 250
 """Examples per block; part of the definition of the noise, so it never changes."""
-CACHED = 2**15
-"""Words that are turned into normal numbers at once; few enough for the caches."""
+CACHED = 2**16
+"""Words that are turned into normal numbers at once: few enough for the caches, and so many that
+threads seldom wait for each other between two functions."""
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
 Floats = np.ndarray[Any, np.dtype[np.float32]]

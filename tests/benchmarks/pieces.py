@@ -13,6 +13,7 @@ from typing import Final
 import torch
 
 from pacbayes.bounds import binomial_upper, kl_inverse_upper
+from pacbayes.runtime.memory import keep_freed_memory
 from tests.benchmarks import others, scaling, work
 from tests.benchmarks.scaling import Case
 from tests.benchmarks.turns import Call, Row, against, duration, medians
@@ -36,6 +37,7 @@ RECORDS = Path(__file__).resolve().parents[2] / "notebooks" / "records"
 
 def steps() -> list[Row]:
     """A fitting step, bayesian-torch's, and a plain SGD step of the same dense network."""
+    keep_freed_memory()
     calls = {"ours": fit_step, "plain SGD step": plain_step}
     return _beside("fit step", calls, others.bayesian_step, STEP_BARS, rounds=15)
 

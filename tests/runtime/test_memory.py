@@ -1,0 +1,32 @@
+"""Freed memory: a process that keeps it asks the system for hardly a page in later passes."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import resource, sys, torch
+from pacbayes.runtime.memory import keep_freed_memory
+torch.set_num_threads(1)
+kept = sys.argv[1] == "keep" and keep_freed_memory()
+torch.zeros(200_000).add(1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(50):
+    parts = [torch.zeros(200_000) for _ in range(8)]
+    del parts
+print(int(kept), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(how: str) -> tuple[bool, int]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True
+    )
+    kept, count = done.stdout.split()
+    return kept == "1", int(count)
+
+
+def test_tensors_that_come_and_go_take_their_pages_once() -> None:
+    kept, few = faults("keep")
+    _, many = faults("default")
+    # 8 tensors of 800,000 bytes are 1,563 pages: once where they are kept, else up to 50 times.
+    assert not kept or few < 3 * 1563 < many
