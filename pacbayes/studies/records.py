@@ -35,6 +35,7 @@ COLOURED: Final = {
 }
 ORIENTED: Final = "pacbayes.models.oriented:network"
 CONVOLUTIONS: Final = "pacbayes.models.convnet:network"
+WIDER: Final = {"widths": "48-96-192", "hidden": "192"}
 COLOURS: Final = "pacbayes.models.colours:network"
 COMPARED: Final = (
     "about 100 networks, masks and step sizes were compared on these examples, one after another; "
@@ -245,6 +246,7 @@ def _augmented(
     *,
     data: str = "mnist",
     model: str = CONVOLUTIONS,
+    args: dict[str, str] | None = None,
     prior_part: float,
     plan: AugmentedPlan,
 ) -> Path:
@@ -257,7 +259,7 @@ def _augmented(
         plan = replace(plan, epochs=2, tuning=min(plan.tuning, 1))
     (folder / "tickets").mkdir(parents=True, exist_ok=True)
     ticket = sparse_ticket(
-        build_model(model, in_shape=read.shape, classes=read.classes, seed=1),
+        build_model(model, in_shape=read.shape, classes=read.classes, args=args, seed=1),
         read,
         split_for(read, prior_part, Seeds(1)),
         plan=plan,
@@ -271,7 +273,8 @@ def _augmented(
 
 def _split_ticket(request: RecordRequest, folder: Path) -> Path:
     """A convolutional network trained and pruned to 5 % on 36,000 of the 60,000 examples."""
-    return _augmented(request, folder, prior_part=0.6, plan=AugmentedPlan())
+    plan = AugmentedPlan(epochs=24, tuning=8, bfloat16=True)
+    return _augmented(request, folder, args=WIDER, prior_part=0.6, plan=plan)
 
 
 def _split(request: RecordRequest, folder: Path) -> list[Certified]:
@@ -280,6 +283,7 @@ def _split(request: RecordRequest, folder: Path) -> list[Certified]:
         path=_split_ticket(request, folder),
         out=folder / "certify",
         model=CONVOLUTIONS,
+        model_args=WIDER,
         prior="split",
         epochs=0,
         draws=12,
@@ -294,6 +298,7 @@ def _split_one(request: RecordRequest, folder: Path) -> list[Certified]:
         path=_split_ticket(request, folder.parent / "mnist-split"),
         out=folder / "certify",
         model=CONVOLUTIONS,
+        model_args=WIDER,
         prior="split",
         bound="disintegrated",
         epochs=0,
