@@ -88,6 +88,11 @@ def test_betting_is_its_formula(values: list[int], delta: Fraction, horizon: int
     assert capitals(draws, stakes, below).log() < -ball(delta).log() + 1e-8
 
 
+def test_two_draws_of_nothing_by_hand() -> None:
+    """Both bets are one, and (1 + p)^2 reaches 1 / 0.64 = 1.25^2 at p = 1/4 exactly."""
+    assert betting_upper(values=[0, 0], delta="0.64") == 0.25
+
+
 @given(values=counts, delta=deltas)
 def test_more_draws_refute_no_less(values: list[int], delta: Fraction) -> None:
     whole = betting_upper(values=values, delta=delta, size=50)

@@ -265,6 +265,15 @@ def test_xi_lies_between_its_asymptote_and_its_bounds(n: int) -> None:
     assert value == pytest.approx(math.sqrt(math.pi * n / 2) + 2 / 3, abs=0.2 / math.sqrt(n))
 
 
+@pytest.mark.parametrize("n", [1, 2, 1000, 10**8])
+def test_xi_is_an_incomplete_gamma_function(n: int) -> None:
+    """Substituting n - i: xi(n) = e^n n^-n Gamma(n + 1, n), as closely as is promised."""
+    truth = (arb(n) - n * arb(n).log()).exp() * arb(n).gamma_upper(arb(n + 1))
+    excess = oracle.ball(Fraction(bounds.xi_upper(n))) / truth - 1
+    assert not excess < 0
+    assert oracle.decided(arb("1e-30") - excess)
+
+
 def test_xi_saves_what_the_theory_page_says() -> None:
     saved = math.log(2 * math.sqrt(60000) / float(bounds.xi_upper(60000)))
     assert saved == pytest.approx(0.465, abs=1e-3)

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def test_risks_are_asked_for_between_zero_and_one_only() -> None:
             checker.require_tight("risk", text, holds)
         assert caught.value.move == 1
     checker.require_tight("risk", "1e-321", holds)
-    checker.require_tight("risk", "4e-323", lambda p: p > 0)
+    checker.require_tight("risk", "4e-323", lambda p: Fraction(1) / Fraction(p) > 0)  # 8 ulp
     checker.require_tight("risk", "1", lambda p: p >= 1)
 
 
@@ -136,7 +137,7 @@ def test_ten_billion_trials_are_the_most() -> None:
     audit = priced(n=1, share=Decimal(1))
     for trials, reason in ((10**10, "not tight"), (10**10 + 1, "rests on more than")):
         with pytest.raises(checker.Rejected, match=reason):
-            audit.tail("risk", (0, trials), "0", "1e-8", checker.Fraction(1, 20))
+            audit.tail("risk", (0, trials), "0", "1e-8", Fraction(1, 20))
 
 
 def test_errors_of_nothing_are_none() -> None:
