@@ -166,7 +166,7 @@ def test_the_search_finds_the_threshold_from_anywhere(threshold: float, start: f
 
     def accepts(p: float) -> bool:
         asked.append(p)
-        assert p != 1.0
+        assert 0 <= p < 1
         assert len(asked) <= 130
         return p >= threshold
 
@@ -182,3 +182,11 @@ def test_a_good_start_costs_two_questions() -> None:
 def test_one_is_not_asked_for_where_it_is_the_start() -> None:
     """A proof may break down at one itself and hold below: one is accepted in any case."""
     assert smallest_double(lambda p: 0.3 <= p < 1, 1.0) == 0.3
+
+
+def test_zero_is_found_from_its_neighbour() -> None:
+    def accepts(p: float) -> bool:
+        assert 0 <= p < 1  # so it is not NaN, which the bits below those of zero are
+        return True
+
+    assert smallest_double(accepts, 5e-324) == 0.0

@@ -44,10 +44,10 @@ def test_a_file_of_16_mebibytes_is_the_largest(
     larger.write_bytes(padded(split_certificate, LIMIT + 1))
     assert checker.main([str(largest)]) == 0
     assert checker.main([str(larger)]) == 3
-    first, second, third = capsys.readouterr().out.splitlines()
+    first, second, least = capsys.readouterr().out.splitlines()
     assert first.startswith("accepted")
     assert second == "  declared, not checked: V8, V11, V14, V16, V28"
-    assert third == f"malformed {larger}: file: is larger than {LIMIT} bytes"
+    assert least == f"malformed {larger}: file: is larger than {LIMIT} bytes"
 
 
 def test_each_verdict_has_its_code(
@@ -306,12 +306,11 @@ def test_a_weight_that_is_kept_pays_nothing_or_ln_2(
 
 def test_the_price_of_a_free_mask_counts_pruned_tensors(split_certificate: Certificate) -> None:
     """ln(301) + ln C(300, 100), and for the full tensor nothing or ln 3 = 1.0986..."""
-    low = arb(301).log() + arb(math.comb(300, 100)).log()
-    third = float(low)
+    least = float(arb(301).log() + arb(math.comb(300, 100)).log())
     document = of_tensors(split_certificate, [full([300], "a") | {"n_active": 100}, full([2], "b")])
     for nats, fits in (
-        (third - 1, False), (third - 1e-9, False), (third + 1e-9, True), (third + 0.01, True),
-        (third + 1.09, True), (third + 1.0987, False),
+        (least - 1, False), (least - 1e-9, False), (least + 1e-9, True), (least + 0.01, True),
+        (least + 1.09, True), (least + 1.0987, False),
     ):  # fmt: skip
         document["reference"]["mask_price"] = {"nats": str(Decimal(nats))[:60]}
         assert verdict(document, "divergence") == ("" if fits else "reference.mask_price")
