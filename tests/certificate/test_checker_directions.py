@@ -8,7 +8,7 @@ that is pushed by a millionth in the direction it claims.
 import math
 import random
 from collections.abc import Callable, Iterator
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -39,8 +39,9 @@ def captured(rule: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Holds
 
 
 def exactly_chosen(n: int, k: int) -> Decimal:
-    """ln C(n, k) from the integer, to 60 digits and a unit up."""
-    return Context(prec=60).ln(Decimal(math.comb(n, k))) + Decimal("1e-55")
+    """ln C(n, k) from the integer, to 60 digits and up."""
+    wide = Context(prec=60, rounding=ROUND_CEILING)
+    return wide.next_plus(wide.ln(Decimal(math.comb(n, k))))
 
 
 # --- a handful of digits
@@ -144,7 +145,6 @@ class Nearest(Pushed):
 
     ln = Context.ln
     exp = Context.exp
-
     plussed = Decimal(0)
 
     def plus(self, a: Decimal) -> Decimal:  # type: ignore[override]
@@ -215,11 +215,8 @@ def chain(*stages: tuple[int, str, list[str]]) -> Any:
         for n, gamma, risks in stages
     ]  # fmt: skip
     audit = priced(n=stages[0][0], share=Fraction(1, 30))
-    audit.doc, audit.data, audit.posterior = (
-        {"stages": found},
-        {"indices_sha256": "i"},
-        {"sha256": "p"},
-    )
+    audit.doc, audit.data = {"stages": found}, {"indices_sha256": "i"}
+    audit.posterior = {"sha256": "p"}
     audit.draws = audit.maurer = lambda *_: None
     return audit
 
