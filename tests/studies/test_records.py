@@ -55,6 +55,9 @@ def test_what_was_compared_is_declared_in_every_record() -> None:
         conditions = json.loads(path.read_text(encoding="utf-8"))["conditions"]
         note = next(c for c in conditions if c["id"] == "V11")
         assert "compared" in note["note"]
+        earlier = next(c for c in conditions if c["id"] == "V16")
+        assert earlier["by"] == "user"
+        assert "other certificates" in earlier["note"]
 
 
 def test_an_unknown_record_is_refused(tmp_path: Path) -> None:
