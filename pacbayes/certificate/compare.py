@@ -25,6 +25,8 @@ class Row:
         predictor: ``gibbs`` or ``single`` (one network).
         theorem: identifier of the bound.
         prior: kind of the prior.
+        data: name of the data.
+        data_sha256: digest of all its examples.
         sparsity: fraction of removed weights.
         n: examples that the claim rests on.
         errors: wrong (example, draw) pairs.
@@ -47,6 +49,8 @@ class Row:
     predictor: str
     theorem: str
     prior: str
+    data: str
+    data_sha256: str
     sparsity: float
     n: int
     errors: int
@@ -82,6 +86,7 @@ class Row:
             "predictor": self.predictor,
             "theorem": self.theorem,
             "prior": self.prior,
+            "data": self.data,
             "sparsity": f"{self.sparsity:.6f}",
             "n": self.n,
             "errors": self.errors,
@@ -185,6 +190,8 @@ def _row(certificate: Certificate, parts: int) -> Row:
         predictor=certificate.predictor,
         theorem=pricing.bound,
         prior=document["prior"]["kind"],
+        data=document["data"]["name"],
+        data_sha256=document["data"]["items_sha256"],
         sparsity=certificate.sparsity,
         n=certificate.n,
         errors=counts["errors"],
@@ -212,7 +219,9 @@ def _mask_price(document: dict[str, Any], paid: str) -> str | None:
 
 
 def _finding(row: Row, first: Row) -> str:
-    """Return one careful sentence: a lower bound is not a lower error."""
+    """Return one careful sentence: a lower bound is no lower error, nor a score on other data."""
+    if row.data_sha256 != first.data_sha256:
+        return f"{row.name}: on other data ({row.data}) than {first.name} ({first.data})"
     gap = Decimal(row.bound) - Decimal(first.bound)
     if gap == 0:
         return f"{row.name}: certified bound equal to that of {first.name}"

@@ -83,6 +83,14 @@ def test_findings_speak_of_bounds_only(three: list[Certificate]) -> None:
         assert "Gibbs" in text
 
 
+def test_bounds_on_other_data_are_not_called_lower_or_higher(three: list[Certificate]) -> None:
+    document = put(three[1].document, ("data", "items_sha256"), "0" * 64)
+    other = Certificate(put(document, ("data", "name"), "others"))
+    comparison = compare_certificates([three[0], other])
+    said = "lenet300/toy/all: on other data (others) than lenet300/toy/ticket (mnist)"
+    assert comparison.findings == (said,)
+
+
 def test_different_deltas_are_both_named(
     three: list[Certificate], certificates: dict[str, Certificate]
 ) -> None:
