@@ -85,9 +85,9 @@ def test_findings_speak_of_bounds_only(three: list[Certificate]) -> None:
 
 def test_bounds_on_other_data_are_not_called_lower_or_higher(three: list[Certificate]) -> None:
     document = put(three[1].document, ("data", "items_sha256"), "0" * 64)
-    other = Certificate(put(document, ("data", "name"), "others"))
+    other = Certificate(document=put(document, ("data", "name"), "others"))
     comparison = compare_certificates([three[0], other])
-    said = "lenet300/toy/all: on other data (others) than lenet300/toy/ticket (mnist)"
+    said = "lenet300/toy/all: on other data (others) than lenet300/toy/ticket (toy)"
     assert comparison.findings == (said,)
 
 
