@@ -320,7 +320,7 @@ def _cifar10_split(request: RecordRequest, folder: Path) -> list[Certified]:
     data = _cifar10_data(request)
     plan = AugmentedPlan(
         density=0.0999,
-        epochs=8,
+        epochs=28,
         tuning=0,
         lr=0.25,
         batch_size=256,
@@ -338,7 +338,7 @@ def _cifar10_split(request: RecordRequest, folder: Path) -> list[Certified]:
         out=folder / "certify",
         model=COLOURS,
         prior="split",
-        prior_scale=0.005,
+        prior_scale=0.002,
         epochs=0,
         draws=2,
         compared=COMPARED_ON_PRIOR_PART,
