@@ -1,7 +1,10 @@
 """Freed memory: a process that keeps it asks the system for hardly a page in later passes."""
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 PROGRAM = """
 import resource, sys, torch
@@ -18,8 +21,9 @@ print(int(kept), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def faults(how: str) -> tuple[bool, int]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC")}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True, env=plain
     )
     kept, count = done.stdout.split()
     return kept == "1", int(count)
@@ -27,6 +31,8 @@ def faults(how: str) -> tuple[bool, int]:
 
 def test_tensors_that_come_and_go_take_their_pages_once() -> None:
     kept, few = faults("keep")
+    if not kept:
+        pytest.skip("another C library than GNU's")
     _, many = faults("default")
     # 8 tensors of 800,000 bytes are 1,563 pages: once where they are kept, else up to 50 times.
-    assert not kept or few < 3 * 1563 < many
+    assert few < 3 * 1563 < many
