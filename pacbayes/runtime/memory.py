@@ -17,7 +17,7 @@ def keep_freed_memory() -> bool:
 
     A pass through a network takes and frees tensors of the same sizes again and again. By default
     the C library hands such memory back and asks for it again, a page at a time, which took a
-    third of a step on small networks. It changes the whole process, so only programs call it,
+    fifth of a step on a small ticket. It changes the whole process, so only programs call it,
     when they begin. Without the GNU C library nothing happens.
 
     Source: mallopt(3).
